@@ -1,0 +1,231 @@
+"""The network: a pre-norm decoder with one position per frame (DESIGN 3). Pure.
+
+Axis letters: B rows · T positions fed · S positions attended (cache) · L layers · H query heads · K key/value heads
+· D head width · E model width · V actions.
+
+Position 0 of a window is the prefix (controls); position i + 1 is the window's frame i: its chord, its melody and its
+place in the bar. Its hidden state predicts the chord action of frame i + 1, and, given that chord, the melody action.
+So the chord of a frame sees the melody up to the frame before: the online rule of ReaLchords (arXiv 2506.14723, section 3).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int
+
+from schema.grid import FRAMES_PER_BEAT, MAX_BEATS_PER_BAR, WINDOW_FRAMES
+from schema.manifest import ModelSizes
+from schema.tokens import (
+    DENSITIES,
+    NUM_CHORD_ACTIONS,
+    NUM_CHORD_VALUES,
+    NUM_CHORDS,
+    NUM_MELODY_ACTIONS,
+    NUM_MELODY_VALUES,
+    NUM_PITCHES,
+    NUM_QUALITIES,
+    STYLES,
+)
+
+CACHE_POSITIONS = WINDOW_FRAMES  # prefix + WINDOW_FRAMES - 1 frames: the last frame of a plan is decided, never fed
+MAX_BAR_FRAMES = MAX_BEATS_PER_BAR * FRAMES_PER_BEAT
+_KINDS = 3  # nothing, onset, hold
+_ROPE_BASE = 10_000.0
+
+
+class Inputs(NamedTuple):
+    """What is fed at each position; at the prefix position only the controls count."""
+
+    chord: Int[Array, "B T"]  # chord value
+    melody: Int[Array, "B T"]  # melody value
+    place: Int[Array, "B T"]  # frames since the bar line
+    position: Int[Array, "B T"]  # index in the window, 0 = prefix
+    density: Int[Array, "B"]
+    style: Int[Array, "B"]
+    beats_per_bar: Int[Array, "B"]  # 0 = unspecified
+
+
+class KeysValues(NamedTuple):
+    """Keys and values of some positions, per layer."""
+
+    keys: Float[Array, "L B S K D"]
+    values: Float[Array, "L B S K D"]
+
+
+def _kind(values: np.ndarray, count: int) -> np.ndarray:
+    return np.where(values == 0, 0, np.where(values <= count, 1, 2))
+
+
+_CHORD_VALUES = np.arange(NUM_CHORD_VALUES)
+_CHORD_KIND = _kind(_CHORD_VALUES, NUM_CHORDS)
+_CHORD_ROOT = np.where(_CHORD_VALUES == 0, 12, (_CHORD_VALUES - 1) % NUM_CHORDS // NUM_QUALITIES)
+_CHORD_QUALITY = np.where(_CHORD_VALUES == 0, NUM_QUALITIES, (_CHORD_VALUES - 1) % NUM_CHORDS % NUM_QUALITIES)
+_MELODY_VALUES = np.arange(NUM_MELODY_VALUES)
+_MELODY_KIND = _kind(_MELODY_VALUES, NUM_PITCHES)
+_MELODY_PITCH = np.where(_MELODY_VALUES == 0, NUM_PITCHES, (_MELODY_VALUES - 1) % NUM_PITCHES)
+_MELODY_CLASS = np.where(_MELODY_VALUES == 0, 12, (_MELODY_VALUES - 1) % NUM_PITCHES % 12)
+
+
+def _embed(count: int, width: int, rngs: nnx.Rngs) -> nnx.Embed:
+    return nnx.Embed(count, width, embedding_init=nnx.initializers.normal(0.02), rngs=rngs)
+
+
+def _linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
+    return nnx.Linear(inputs, outputs, use_bias=False, kernel_init=nnx.initializers.normal(0.02), rngs=rngs)
+
+
+class ChordEmbedding(nnx.Module):
+    """A chord value as the sum of its root, its quality, and onset or hold."""
+
+    def __init__(self, width: int, rngs: nnx.Rngs) -> None:
+        self.kind = _embed(_KINDS, width, rngs)
+        self.root = _embed(13, width, rngs)
+        self.quality = _embed(NUM_QUALITIES + 1, width, rngs)
+
+    def __call__(self, chord: Int[Array, "*any"]) -> Float[Array, "*any E"]:
+        return self.kind(jnp.asarray(_CHORD_KIND)[chord]) + self.root(jnp.asarray(_CHORD_ROOT)[chord]) + self.quality(jnp.asarray(_CHORD_QUALITY)[chord])
+
+
+class MelodyEmbedding(nnx.Module):
+    """A melody value as the sum of its pitch, its pitch class, and onset or hold."""
+
+    def __init__(self, width: int, rngs: nnx.Rngs) -> None:
+        self.kind = _embed(_KINDS, width, rngs)
+        self.pitch = _embed(NUM_PITCHES + 1, width, rngs)
+        self.pitch_class = _embed(13, width, rngs)
+
+    def __call__(self, melody: Int[Array, "*any"]) -> Float[Array, "*any E"]:
+        kind, pitch, pitch_class = (jnp.asarray(table)[melody] for table in (_MELODY_KIND, _MELODY_PITCH, _MELODY_CLASS))
+        return self.kind(kind) + self.pitch(pitch) + self.pitch_class(pitch_class)
+
+
+def rotate(x: Float[Array, "B T N D"], position: Int[Array, "B T"]) -> Float[Array, "B T N D"]:
+    """Rotary position embedding (RoFormer, arXiv 2104.09864, section 3.4), halves instead of neighbouring pairs."""
+    half = x.shape[-1] // 2
+    frequency = _ROPE_BASE ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    angle = position[..., None, None].astype(jnp.float32) * frequency
+    cos, sin = jnp.cos(angle).astype(x.dtype), jnp.sin(angle).astype(x.dtype)
+    a, b = x[..., :half], x[..., half:]
+    return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+
+
+def attend(
+    q: Float[Array, "B T H D"], k: Float[Array, "B S K D"], v: Float[Array, "B S K D"], visible: Bool[Array, "B T S"]
+) -> Float[Array, "B T H D"]:
+    """Softmax attention in which H / K query heads share a key/value head."""
+    b, t, h, d = q.shape
+    kv_heads = k.shape[2]
+    grouped = q.reshape(b, t, kv_heads, h // kv_heads, d)
+    logits = jnp.einsum("btkgd,bskd->bkgts", grouped, k) * (d**-0.5)
+    logits = jnp.where(visible[:, None, None], logits.astype(jnp.float32), jnp.float32(-1e30))
+    weights = jax.nn.softmax(logits, axis=-1).astype(v.dtype)
+    return jnp.einsum("bkgts,bskd->btkgd", weights, v).reshape(b, t, h, d)
+
+
+class Block(nnx.Module):
+    """Attention and SwiGLU, each on a normalised copy of the residual stream."""
+
+    def __init__(self, sizes: ModelSizes, rngs: nnx.Rngs) -> None:
+        e, h, k, d = sizes.width, sizes.heads, sizes.kv_heads, sizes.head_width
+        self.shape = (h, k, d)
+        self.attention_norm = nnx.RMSNorm(e, rngs=rngs)
+        self.to_query = _linear(e, h * d, rngs)
+        self.to_key_value = _linear(e, 2 * k * d, rngs)
+        self.query_norm = nnx.RMSNorm(d, rngs=rngs)
+        self.key_norm = nnx.RMSNorm(d, rngs=rngs)
+        self.from_heads = _linear(h * d, e, rngs)
+        self.feed_norm = nnx.RMSNorm(e, rngs=rngs)
+        self.to_feed = _linear(e, 2 * sizes.feed_width, rngs)
+        self.from_feed = _linear(sizes.feed_width, e, rngs)
+        self.dropout = nnx.Dropout(sizes.dropout)
+
+    def project(
+        self, x: Float[Array, "B T E"], position: Int[Array, "B T"]
+    ) -> tuple[Float[Array, "B T H D"], Float[Array, "B T K D"], Float[Array, "B T K D"]]:
+        """Queries, keys and values of the fed positions, normalised and rotated."""
+        h, k, d = self.shape
+        b, t, _ = x.shape
+        normed = self.attention_norm(x)
+        query = self.to_query(normed).reshape(b, t, h, d)
+        key, value = jnp.split(self.to_key_value(normed).reshape(b, t, 2 * k, d), 2, axis=2)
+        return rotate(self.query_norm(query), position), rotate(self.key_norm(key), position), value
+
+    def finish(self, x: Float[Array, "B T E"], attended: Float[Array, "B T H D"], key: Array | None) -> Float[Array, "B T E"]:
+        """Add what attention found, then the feed-forward part; `key` drops parts of both in training."""
+        b, t, _ = x.shape
+        keys = (None, None) if key is None else jax.random.split(key)
+        x = x + self._drop(self.from_heads(attended.reshape(b, t, -1)), keys[0])
+        gate, up = jnp.split(self.to_feed(self.feed_norm(x)), 2, axis=-1)
+        return x + self._drop(self.from_feed(jax.nn.silu(gate) * up), keys[1])
+
+    def _drop(self, x: Float[Array, "B T E"], key: Array | None) -> Float[Array, "B T E"]:
+        return x if key is None else self.dropout(x, deterministic=False, rngs=key)
+
+
+class Decoder(nnx.Module):
+    """The whole network; `hidden_full` for training, `hidden_cached` for serving, one pair of heads for both."""
+
+    def __init__(self, sizes: ModelSizes, rngs: nnx.Rngs) -> None:
+        e = sizes.width
+        self.chord = ChordEmbedding(e, rngs)
+        self.melody = MelodyEmbedding(e, rngs)
+        self.place = _embed(MAX_BAR_FRAMES, e, rngs)
+        self.density = _embed(len(DENSITIES), e, rngs)
+        self.style = _embed(len(STYLES), e, rngs)
+        self.beats_per_bar = _embed(MAX_BEATS_PER_BAR + 1, e, rngs)
+        self.blocks = nnx.List([Block(sizes, rngs) for _ in range(sizes.layers)])
+        self.norm = nnx.RMSNorm(e, rngs=rngs)
+        self.chord_head = _linear(e, NUM_CHORD_ACTIONS, rngs)
+        self.melody_from_hidden = _linear(e, sizes.melody_head_width, rngs)
+        self.melody_from_chord = _linear(e, sizes.melody_head_width, rngs)
+        self.melody_head = _linear(sizes.melody_head_width, NUM_MELODY_ACTIONS, rngs)
+
+    def embed(self, inputs: Inputs) -> Float[Array, "B T E"]:
+        """Sum of what a position holds; the prefix holds the controls instead of a frame."""
+        frame = self.chord(inputs.chord) + self.melody(inputs.melody) + self.place(inputs.place)
+        prefix = self.density(inputs.density) + self.style(inputs.style) + self.beats_per_bar(inputs.beats_per_bar)
+        return jnp.where((inputs.position == 0)[..., None], prefix[:, None], frame)
+
+    def hidden_full(self, inputs: Inputs, key: Array | None = None) -> Float[Array, "B T E"]:
+        """Hidden states of whole windows, each position seeing itself and the ones before; `key` turns dropout on."""
+        x = self.embed(inputs)
+        visible = inputs.position[:, None, :] <= inputs.position[:, :, None]
+        for index, block in enumerate(self.blocks):
+            q, k, v = block.project(x, inputs.position)
+            x = block.finish(x, attend(q, k, v, visible), None if key is None else jax.random.fold_in(key, index))
+        return self.norm(x)
+
+    def hidden_cached(self, inputs: Inputs, past: KeysValues) -> tuple[Float[Array, "B T E"], KeysValues]:
+        """Hidden states of the fed positions over a cache that holds everything before them, and the keys and values to keep.
+
+        Positions at or beyond the cache's length are padding: their keys are dropped and nothing reads their hidden state.
+        """
+        x = self.embed(inputs)
+        rows = jnp.arange(x.shape[0])[:, None]
+        visible = jnp.arange(past.keys.shape[2])[None, None, :] <= inputs.position[:, :, None]
+        keys, values = [], []
+        for index, block in enumerate(self.blocks):
+            q, k, v = block.project(x, inputs.position)
+            all_k = past.keys[index].at[rows, inputs.position].set(k.astype(past.keys.dtype), mode="drop")
+            all_v = past.values[index].at[rows, inputs.position].set(v.astype(past.values.dtype), mode="drop")
+            x = block.finish(x, attend(q, all_k.astype(q.dtype), all_v.astype(q.dtype), visible), None)
+            keys.append(k)
+            values.append(v)
+        return self.norm(x), KeysValues(jnp.stack(keys), jnp.stack(values))
+
+    def chord_logits(self, hidden: Float[Array, "*any E"]) -> Float[Array, "*any V"]:
+        """One logit per chord action of the next frame, in float32."""
+        return self.chord_head(hidden).astype(jnp.float32)
+
+    def melody_logits(self, hidden: Float[Array, "*any E"], chord: Int[Array, "*any"]) -> Float[Array, "*any V"]:
+        """One logit per melody action of the next frame, given the chord value of that frame, in float32."""
+        mixed = self.melody_from_hidden(hidden) + self.melody_from_chord(self.chord(chord))
+        return self.melody_head(jax.nn.silu(mixed)).astype(jnp.float32)
+
+
+def build(sizes: ModelSizes, seed: int = 0) -> Decoder:
+    """A freshly initialised network; fixed seed, fixed weights."""
+    return Decoder(sizes, nnx.Rngs(seed))

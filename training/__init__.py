@@ -1,0 +1,1 @@
+"""Corpora in, checkpoints out: every stage one linear runnable."""

@@ -1,0 +1,161 @@
+"""Windows of songs as training batches: split, crop, transposition, controls, cold starts. Pure.
+
+Axis letters as in `inference/model.py`: B windows · T positions. Position 0 is the prefix, position i + 1 holds frame i;
+targets at position i are the actions of frame i.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
+from schema.tokens import DENSITIES, HOLD_ACTION, NOTHING, NUM_CHORDS, NUM_PITCHES, NUM_QUALITIES, STYLES
+from training.corpora import Song
+
+# Covers of one song stay on one side of the split.
+SAME_SONG = {"pop909/018": "pop909/017", "pop909/103": "pop909/101", "pop909/805": "pop909/262"}
+# Beats per chord change from which a window counts as sparse, calm, medium, lively; below the last it is busy.
+DENSITY_EDGES = (5.0, 3.5, 2.5, 1.75)
+TRANSPOSITIONS = range(-6, 6)
+
+
+class Batch(NamedTuple):
+    """Model inputs and targets; masks say which targets count."""
+
+    chord: np.ndarray  # int32 [B, T] chord value at each position (prefix: 0)
+    melody: np.ndarray  # int32 [B, T]
+    place: np.ndarray  # int32 [B, T]
+    density: np.ndarray  # int32 [B]
+    style: np.ndarray  # int32 [B]
+    beats_per_bar: np.ndarray  # int32 [B]
+    next_chord: np.ndarray  # int32 [B, T] chord value of the frame that is predicted
+    chord_action: np.ndarray  # int32 [B, T]
+    melody_action: np.ndarray  # int32 [B, T]
+    chord_counts: np.ndarray  # bool [B, T]
+    melody_counts: np.ndarray  # bool [B, T]
+
+
+class Side(NamedTuple):
+    """The songs of one side of the split."""
+
+    train: list[Song]
+    valid: list[Song]
+    test: list[Song]
+
+
+def split(songs: Sequence[Song]) -> Side:
+    """Deterministic by name: 5 % valid, 10 % test; pieces and covers of one song stay together."""
+    sides = Side([], [], [])
+    for song in songs:
+        stem = song.name.partition("+")[0]
+        bucket = int(hashlib.sha256(SAME_SONG.get(stem, stem).encode()).hexdigest(), 16) % 100
+        (sides.valid if bucket < 5 else sides.test if bucket < 15 else sides.train).append(song)
+    return sides
+
+
+def transpose_chords(values: np.ndarray, semitones: int) -> np.ndarray:
+    """Chord values with every root moved."""
+    kind, chord = np.divmod(values.astype(np.int32) - 1, NUM_CHORDS)
+    root, quality = np.divmod(chord, NUM_QUALITIES)
+    moved = 1 + kind * NUM_CHORDS + (root + semitones) % 12 * NUM_QUALITIES + quality
+    return np.where(values == NOTHING, NOTHING, moved)
+
+
+def transpose_melody(values: np.ndarray, semitones: int) -> np.ndarray:
+    """Melody values with every pitch moved; pitches outside 0..127 stay an octave inside."""
+    kind, pitch = np.divmod(values.astype(np.int32) - 1, NUM_PITCHES)
+    moved = pitch + semitones
+    moved = np.where(moved < 0, moved + 12, np.where(moved >= NUM_PITCHES, moved - 12, moved))
+    return np.where(values == NOTHING, NOTHING, 1 + kind * NUM_PITCHES + moved)
+
+
+def actions(values: np.ndarray, count: int) -> np.ndarray:
+    """`schema.tokens.action_of`, for arrays."""
+    return np.where(values == NOTHING, NOTHING, np.where(values <= count, values + 1, HOLD_ACTION))
+
+
+def density_of(chords: np.ndarray) -> int:
+    """Index into DENSITIES of a stretch of chord values."""
+    onsets = int(((chords > 0) & (chords <= NUM_CHORDS)).sum())
+    beats_per_change = len(chords) / FRAMES_PER_BEAT / max(onsets, 1)
+    return 1 + sum(beats_per_change < edge for edge in DENSITY_EDGES)
+
+
+def with_cold_start(chords: np.ndarray, silence_frames: int) -> np.ndarray:
+    """The chords as if the player had begun alone: N at first, then the running chord is struck."""
+    result = chords.copy()
+    result[:silence_frames] = NOTHING
+    if silence_frames < len(result) and result[silence_frames] > NUM_CHORDS:
+        result[silence_frames] -= NUM_CHORDS
+    return result
+
+
+def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: int, step: int) -> Batch:
+    """The batch of one train step, a pure function of (seed, step): resuming needs no reader state.
+
+    `weights` [songs] sum to 1. A third of the windows begin cold: chords are N for 1 to 16 beats and do not count there.
+    """
+    rng = np.random.default_rng((seed, step))
+    windows = []
+    for index in rng.choice(len(songs), rows, p=weights):
+        song = songs[index]
+        beats = max(0, len(song.melody) - WINDOW_FRAMES // 2) // FRAMES_PER_BEAT
+        start = 0 if rng.random() < 0.15 else int(rng.integers(beats + 1)) * FRAMES_PER_BEAT
+        silence = int(rng.integers(1, 17)) * FRAMES_PER_BEAT if rng.random() < 0.35 else 0
+        windows.append(
+            _window(
+                song,
+                start,
+                silence,
+                int(rng.choice(TRANSPOSITIONS)),
+                keep=(bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85)),
+            )
+        )
+    return Batch(*(np.stack(column) for column in zip(*windows, strict=True)))
+
+
+def held_out_batches(songs: Sequence[Song], rows: int) -> list[Batch]:
+    """Whole held-out songs as consecutive windows in their own key, every control but the metre unspecified."""
+    windows = [
+        _window(song, start, 0, 0, keep=(False, False, True))
+        for song in songs
+        for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)
+    ]
+    groups = [windows[i : i + rows] for i in range(0, len(windows), rows)]
+    return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in groups if len(group) == rows]
+
+
+def _window(song: Song, start: int, silence: int, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:
+    """One row of a Batch, in its field order; `keep` says which of density, style and metre are told to the model."""
+    chords = transpose_chords(song.chords[start : start + WINDOW_FRAMES], semitones)
+    melody = transpose_melody(song.melody[start : start + WINDOW_FRAMES], semitones)
+    length = len(chords)
+    density = density_of(chords)
+    orphan = bool(chords[0] > NUM_CHORDS) and silence == 0
+    chords = with_cold_start(chords, silence) if silence else chords
+    chords, melody = (np.pad(values, (0, WINDOW_FRAMES - length)) for values in (chords, melody))
+    frames = np.arange(WINDOW_FRAMES)
+    chord_counts = (frames >= silence) & (frames < length)
+    melody_counts = frames < length
+    if orphan:  # a window that begins inside a chord: what it holds could not be known
+        chord_counts[0] = False
+    if melody[0] > NUM_PITCHES:
+        melody_counts = melody_counts & (frames > 0)
+    place = (frames + start) % (song.beats_per_bar * FRAMES_PER_BEAT)
+    fed = [np.concatenate([[0], values[:-1]]).astype(np.int32) for values in (chords, melody, place)]
+    controls = (density, STYLES.index(song.style), song.beats_per_bar)
+    told = [np.int32(value if kept else 0) for value, kept in zip(controls, keep, strict=True)]
+    return (
+        *fed,
+        *(np.asarray(t) for t in told),
+        chords.astype(np.int32),
+        actions(chords, NUM_CHORDS).astype(np.int32),
+        actions(melody, NUM_PITCHES).astype(np.int32),
+        chord_counts,
+        melody_counts,
+    )
+
+
+assert len(DENSITIES) == len(DENSITY_EDGES) + 2
