@@ -8,6 +8,7 @@ place in the bar. Its hidden state predicts the chord action of frame i + 1, and
 So the chord of a frame sees the melody up to the frame before: the online rule of ReaLchords (arXiv 2506.14723, section 3).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -55,6 +56,13 @@ class KeysValues(NamedTuple):
     values: Float[Array, "L B S K D"]
 
 
+class Fresh(NamedTuple):
+    """What one call has fed so far; entries not filled yet stand at a position beyond every other."""
+
+    kept: KeysValues
+    position: Int[Array, "B S"]
+
+
 def _kind(values: np.ndarray, count: int) -> np.ndarray:
     return np.where(values == 0, 0, np.where(values <= count, 1, 2))
 
@@ -86,7 +94,12 @@ class ChordEmbedding(nnx.Module):
         self.quality = _embed(NUM_QUALITIES + 1, width, rngs)
 
     def __call__(self, chord: Int[Array, "*any"]) -> Float[Array, "*any E"]:
-        return self.kind(jnp.asarray(_CHORD_KIND)[chord]) + self.root(jnp.asarray(_CHORD_ROOT)[chord]) + self.quality(jnp.asarray(_CHORD_QUALITY)[chord])
+        """Embed chord values."""
+        return (
+            self.kind(jnp.asarray(_CHORD_KIND)[chord])
+            + self.root(jnp.asarray(_CHORD_ROOT)[chord])
+            + self.quality(jnp.asarray(_CHORD_QUALITY)[chord])
+        )
 
 
 class MelodyEmbedding(nnx.Module):
@@ -98,6 +111,7 @@ class MelodyEmbedding(nnx.Module):
         self.pitch_class = _embed(13, width, rngs)
 
     def __call__(self, melody: Int[Array, "*any"]) -> Float[Array, "*any E"]:
+        """Embed melody values."""
         kind, pitch, pitch_class = (jnp.asarray(table)[melody] for table in (_MELODY_KIND, _MELODY_PITCH, _MELODY_CLASS))
         return self.kind(kind) + self.pitch(pitch) + self.pitch_class(pitch_class)
 
@@ -112,17 +126,30 @@ def rotate(x: Float[Array, "B T N D"], position: Int[Array, "B T"]) -> Float[Arr
     return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
 
 
-def attend(
-    q: Float[Array, "B T H D"], k: Float[Array, "B S K D"], v: Float[Array, "B S K D"], visible: Bool[Array, "B T S"]
-) -> Float[Array, "B T H D"]:
-    """Softmax attention in which H / K query heads share a key/value head."""
+class Part(NamedTuple):
+    """Keys and values of one layer that may be attended to, and by which of the fed positions."""
+
+    keys: Float[Array, "B S K D"]
+    values: Float[Array, "B S K D"]
+    visible: Bool[Array, "B T S"]
+
+
+def attend(q: Float[Array, "B T H D"], parts: Sequence[Part]) -> Float[Array, "B T H D"]:
+    """Softmax attention over several stretches of keys as if they were one; H / K query heads share a key/value head.
+
+    Keeping cached and fresh keys apart saves copying the cache to append to it.
+    """
     b, t, h, d = q.shape
-    kv_heads = k.shape[2]
-    grouped = q.reshape(b, t, kv_heads, h // kv_heads, d)
-    logits = jnp.einsum("btkgd,bskd->bkgts", grouped, k) * (d**-0.5)
-    logits = jnp.where(visible[:, None, None], logits.astype(jnp.float32), jnp.float32(-1e30))
-    weights = jax.nn.softmax(logits, axis=-1).astype(v.dtype)
-    return jnp.einsum("bkgts,bskd->btkgd", weights, v).reshape(b, t, h, d)
+    kv_heads = parts[0].keys.shape[2]
+    grouped = (q * d**-0.5).reshape(b, t, kv_heads, h // kv_heads, d)
+    logits = [
+        jnp.where(p.visible[:, None, None], jnp.einsum("btkgd,bskd->bkgts", grouped, p.keys).astype(jnp.float32), jnp.float32(-1e30))
+        for p in parts
+    ]
+    weights = jax.nn.softmax(jnp.concatenate(logits, axis=-1), axis=-1).astype(q.dtype)
+    ends = np.cumsum([p.keys.shape[1] for p in parts])[:-1]
+    mixed = [jnp.einsum("bkgts,bskd->btkgd", w, p.values) for w, p in zip(jnp.split(weights, ends, axis=-1), parts, strict=True)]
+    return sum(mixed[1:], mixed[0]).reshape(b, t, h, d)
 
 
 class Block(nnx.Module):
@@ -195,35 +222,38 @@ class Decoder(nnx.Module):
         visible = inputs.position[:, None, :] <= inputs.position[:, :, None]
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, inputs.position)
-            x = block.finish(x, attend(q, k, v, visible), None if key is None else jax.random.fold_in(key, index))
-        return self.norm(x)
+            x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
+        return jnp.asarray(self.norm(x))
 
-    def hidden_cached(self, inputs: Inputs, past: KeysValues) -> tuple[Float[Array, "B T E"], KeysValues]:
-        """Hidden states of the fed positions over a cache that holds everything before them, and the keys and values to keep.
+    def hidden_cached(
+        self, inputs: Inputs, past: KeysValues, past_visible: Bool[Array, "B T S"], fresh: Fresh | None
+    ) -> tuple[Float[Array, "B T E"], KeysValues]:
+        """Hidden states of the fed positions over what is cached (`past`) and what this call has fed already (`fresh`, if anything).
 
-        Positions at or beyond the cache's length are padding: their keys are dropped and nothing reads their hidden state.
+        Returns the keys and values of the fed positions too. Padding positions are those at or beyond CACHE_POSITIONS.
         """
         x = self.embed(inputs)
-        rows = jnp.arange(x.shape[0])[:, None]
-        visible = jnp.arange(past.keys.shape[2])[None, None, :] <= inputs.position[:, :, None]
+        own = inputs.position[:, None, :] <= inputs.position[:, :, None]
         keys, values = [], []
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, inputs.position)
-            all_k = past.keys[index].at[rows, inputs.position].set(k.astype(past.keys.dtype), mode="drop")
-            all_v = past.values[index].at[rows, inputs.position].set(v.astype(past.values.dtype), mode="drop")
-            x = block.finish(x, attend(q, all_k.astype(q.dtype), all_v.astype(q.dtype), visible), None)
+            parts = [Part(past.keys[index].astype(q.dtype), past.values[index].astype(q.dtype), past_visible), Part(k, v, own)]
+            if fresh is not None:
+                earlier = fresh.position[:, None, :] < inputs.position[:, :, None]
+                parts.append(Part(fresh.kept.keys[index], fresh.kept.values[index], earlier))
+            x = block.finish(x, attend(q, parts), None)
             keys.append(k)
             values.append(v)
         return self.norm(x), KeysValues(jnp.stack(keys), jnp.stack(values))
 
     def chord_logits(self, hidden: Float[Array, "*any E"]) -> Float[Array, "*any V"]:
         """One logit per chord action of the next frame, in float32."""
-        return self.chord_head(hidden).astype(jnp.float32)
+        return jnp.asarray(self.chord_head(hidden), jnp.float32)
 
     def melody_logits(self, hidden: Float[Array, "*any E"], chord: Int[Array, "*any"]) -> Float[Array, "*any V"]:
         """One logit per melody action of the next frame, given the chord value of that frame, in float32."""
         mixed = self.melody_from_hidden(hidden) + self.melody_from_chord(self.chord(chord))
-        return self.melody_head(jax.nn.silu(mixed)).astype(jnp.float32)
+        return jnp.asarray(self.melody_head(jax.nn.silu(mixed)), jnp.float32)
 
 
 def build(sizes: ModelSizes, seed: int = 0) -> Decoder:

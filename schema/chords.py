@@ -52,12 +52,48 @@ _ROOT = re.compile(r"([A-G])([#b]*)")
 _ACCIDENTALS = str.maketrans({"♯": "#", "♭": "b", "△": "M", "Δ": "M", "°": "o", "ø": "h", "−": "-"})
 # Other spellings met in lead sheets; the printed one is the first column of QUALITIES.
 _ALIASES = {
-    "M": "maj", "maj": "maj", "major": "maj", "min": "min", "-": "min", "mi": "min", "minor": "min", "dom7": "7",
-    "M7": "maj7", "ma7": "maj7", "j7": "maj7", "min7": "min7", "-7": "min7", "mi7": "min7", "o": "dim", "o7": "dim7",
-    "h": "hdim7", "h7": "hdim7", "-7b5": "hdim7", "min7b5": "hdim7", "m7-5": "hdim7", "+": "aug", "sus": "sus4",
-    "maj6": "6", "M6": "6", "-6": "min6", "min6": "min6", "add2": "add9", "minmaj7": "minmaj7", "mM7": "minmaj7",
-    "-M7": "minmaj7", "m(maj7)": "minmaj7", "7sus": "7sus4", "sus7": "7sus4", "7(b9)": "7b9", "+7": "7#5", "aug7": "7#5",
-    "7+": "7#5", "7(#5)": "7#5", "M9": "maj9", "min9": "min9", "-9": "min9",
+    "M": "maj",
+    "maj": "maj",
+    "major": "maj",
+    "min": "min",
+    "-": "min",
+    "mi": "min",
+    "minor": "min",
+    "dom7": "7",
+    "M7": "maj7",
+    "ma7": "maj7",
+    "j7": "maj7",
+    "min7": "min7",
+    "-7": "min7",
+    "mi7": "min7",
+    "o": "dim",
+    "o7": "dim7",
+    "h": "hdim7",
+    "h7": "hdim7",
+    "-7b5": "hdim7",
+    "min7b5": "hdim7",
+    "m7-5": "hdim7",
+    "+": "aug",
+    "sus": "sus4",
+    "maj6": "6",
+    "M6": "6",
+    "-6": "min6",
+    "min6": "min6",
+    "add2": "add9",
+    "minmaj7": "minmaj7",
+    "mM7": "minmaj7",
+    "-M7": "minmaj7",
+    "m(maj7)": "minmaj7",
+    "7sus": "7sus4",
+    "sus7": "7sus4",
+    "7(b9)": "7b9",
+    "+7": "7#5",
+    "aug7": "7#5",
+    "7+": "7#5",
+    "7(#5)": "7#5",
+    "M9": "maj9",
+    "min9": "min9",
+    "-9": "min9",
 }
 _HARTE_ALIASES = {"aug(b7)": "7#5", "maj(2)": "add9", "maj(b7)": "7", "min(b7)": "min7", "dim(b7)": "hdim7"}
 _LEAD_SHEET = {q.lead_sheet: q.name for q in QUALITIES} | _ALIASES
@@ -126,7 +162,7 @@ def parse_symbol(text: str) -> ChordSymbol:
 def parse_harte(text: str) -> ChordSymbol:
     """Read a Harte label such as `Eb:min7/b3` or `N`. Raises UnknownChord."""
     head, _, degree = text.strip().partition("/")
-    if head in (NO_CHORD, "X"):
+    if head == NO_CHORD:
         return ChordSymbol(None, None)
     name, _, shorthand = head.partition(":")
     root, rest = _split_root(name, text, "Harte")
@@ -168,7 +204,7 @@ def _split_root(text: str, original: str, spelling: str) -> tuple[int, str]:
 
 
 def _degree_semitones(degree: str, original: str) -> int:
-    match = re.fullmatch(r"([#b]*)(\d+)", degree)
+    match = re.fullmatch(r"([#b]*)(\d{1,2})", degree)
     if match is None or int(match[2]) not in _DEGREES:
         raise UnknownChord(original, "Harte")
     return _DEGREES[int(match[2])] + match[1].count("#") - match[1].count("b")

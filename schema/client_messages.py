@@ -11,11 +11,12 @@ from msgspec import Meta
 PROTOCOL_VERSION = 1
 SUBPROTOCOLS = ("sideman.v1.msgpack", "sideman.v1.json")
 MAX_FRAME = 10_000_000
+MAX_SEQ = 2**53 - 1
 MAX_HISTORY_FRAMES = 1024
 
 Frame = Annotated[int, Meta(ge=0, le=MAX_FRAME)]
 Length = Annotated[int, Meta(ge=1, le=MAX_HISTORY_FRAMES)]
-Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 Pitch = Annotated[int, Meta(ge=0, le=127)]
 Name = Annotated[str, Meta(max_length=64)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=16)]

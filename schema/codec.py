@@ -9,23 +9,27 @@ from typing import Any, get_args
 
 import msgspec
 
-from schema.client_messages import SUBPROTOCOLS, ClientMessage, Density, GatewayMessage, Style, Voicing
+from schema.client_messages import MAX_SEQ, SUBPROTOCOLS, ClientMessage, Density, GatewayMessage, Style, Voicing
 from schema.codes import ErrorCode, ProtocolError
 from schema.engine_messages import PlanAnswers, PlanCall
 
 MSGPACK, JSON = SUBPROTOCOLS
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, TypeError, OverflowError)
 _PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
-_FIELD = re.compile(r"field `([^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+|\.\.\.)\]")
 
-_WORDS = {
-    name: "one of " + ", ".join(get_args(words))
-    for name, words in (("density", Density), ("style", Style), ("voicing", Voicing))
-}
+_WORDS = {name: "one of " + ", ".join(get_args(words)) for name, words in (("density", Density), ("style", Style), ("voicing", Voicing))}
 
-_client_decoders = {MSGPACK: msgspec.msgpack.Decoder(ClientMessage), JSON: msgspec.json.Decoder(ClientMessage)}
-_gateway_decoders = {MSGPACK: msgspec.msgpack.Decoder(GatewayMessage), JSON: msgspec.json.Decoder(GatewayMessage)}
+_client_decoders: dict[str, msgspec.msgpack.Decoder[ClientMessage] | msgspec.json.Decoder[ClientMessage]] = {
+    MSGPACK: msgspec.msgpack.Decoder(ClientMessage),
+    JSON: msgspec.json.Decoder(ClientMessage),
+}
+_gateway_decoders: dict[str, msgspec.msgpack.Decoder[GatewayMessage] | msgspec.json.Decoder[GatewayMessage]] = {
+    MSGPACK: msgspec.msgpack.Decoder(GatewayMessage),
+    JSON: msgspec.json.Decoder(GatewayMessage),
+}
 _call_decoder = msgspec.msgpack.Decoder(PlanCall)
 _answers_decoder = msgspec.msgpack.Decoder(PlanAnswers)
 _packer = msgspec.msgpack.Encoder()
@@ -40,17 +44,17 @@ def decode_client(data: bytes | str, subprotocol: str) -> ClientMessage:
     except msgspec.ValidationError as problem:
         raise _explain(str(problem), raw, subprotocol) from None
     except _UNREADABLE as problem:
-        got = str(problem) or type(problem).__name__
-        raise ProtocolError(ErrorCode.BAD_MESSAGE, field="", expected=f"one {_format(subprotocol)} object", got=got) from None
+        raise _unreadable(f"one {_format(subprotocol)} object", problem) from None
     return message
 
 
 def decode_gateway(data: bytes | str, subprotocol: str) -> GatewayMessage:
     """Read one message from a gateway. Raises ProtocolError."""
+    raw = _wire_bytes(data, subprotocol)
     try:
-        message: GatewayMessage = _gateway_decoders[subprotocol].decode(_wire_bytes(data, subprotocol))
+        message: GatewayMessage = _gateway_decoders[subprotocol].decode(raw)
     except _UNREADABLE as problem:
-        raise ProtocolError(ErrorCode.BAD_MESSAGE, field="", expected="a gateway message", got=str(problem)) from None
+        raise _unreadable("a gateway message", problem) from None
     return message
 
 
@@ -88,33 +92,42 @@ def _wire_bytes(data: bytes | str, subprotocol: str) -> bytes:
     if binary is isinstance(data, str):
         kinds = ("a binary", "a text") if binary else ("a text", "a binary")
         raise ProtocolError(ErrorCode.BAD_MESSAGE, field="", expected=f"{kinds[0]} message ({subprotocol})", got=f"{kinds[1]} message")
-    return data.encode() if isinstance(data, str) else data
+    return data.encode(errors="surrogatepass") if isinstance(data, str) else data  # lone surrogates are refused by the decoder
+
+
+def _unreadable(expected: str, problem: Exception) -> ProtocolError:
+    got = _brief(str(problem) or type(problem).__name__, 160)
+    return ProtocolError(ErrorCode.BAD_MESSAGE, field="", expected=expected, got=got)
 
 
 def _explain(problem: str, raw: bytes, subprotocol: str) -> ProtocolError:
     """Turn a validation problem into the rule that was broken, with the value that broke it."""
     try:
-        body = msgspec.msgpack.decode(raw) if subprotocol == MSGPACK else msgspec.json.decode(raw)
+        body = msgspec.msgpack.decode(raw, ext_hook=_show_extension) if subprotocol == MSGPACK else msgspec.json.decode(raw)
     except _UNREADABLE as unreadable:
-        return ProtocolError(ErrorCode.BAD_MESSAGE, field="", expected=f"one {_format(subprotocol)} object", got=str(unreadable))
+        return _unreadable(f"one {_format(subprotocol)} object", unreadable)
     match = _PATH.search(problem)
     path = match[1] if match else "$"
     text = problem[: match.start()] if match else problem
     kind = body.get("type") if isinstance(body, dict) else None
-    seq = body.get("seq") if isinstance(body, dict) else None
-    seq = seq if isinstance(seq, int) and not isinstance(seq, bool) else None
-    if path == "$.type" or "missing required field `type`" in text:
+    seq = _readable_seq(body.get("seq")) if isinstance(body, dict) else None
+    missing, unknown = _MISSING.fullmatch(text), _UNKNOWN.fullmatch(text)
+    if path == "$.type" or (missing and missing[1] == "type"):
         return ProtocolError(ErrorCode.UNKNOWN_TYPE, field="$.type", expected="a type of client message", got=_show(kind), seq=seq)
-    named = _FIELD.search(text)
-    where = f"{path}.{named[1]}" if named else path
-    if named and "unknown field" in text:
-        expected, got = "only listed fields", "an unknown field"
-    elif named:
-        expected, got = "this field", "nothing"
+    where = path
+    if unknown:
+        where, expected, got = f"{path}{_step(unknown[1])}", "only listed fields", "an unknown field"
+    elif missing:
+        where, expected, got = f"{path}.{missing[1]}", "this field", "nothing"
     else:
         expected, got = _plain(text, where), _show(_walk(body, path))
-    field = f"$.{kind}{where[1:]}" if isinstance(kind, str) else where
+    field = f"${_step(kind)}{where[1:]}" if isinstance(kind, str) else where
     return ProtocolError(ErrorCode.BAD_FIELD, field=field, expected=expected, got=got, seq=seq)
+
+
+def _readable_seq(seq: object) -> int | None:
+    """The refused message's number if it is one that the answer can carry back."""
+    return seq if isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq <= MAX_SEQ else None
 
 
 def _plain(text: str, where: str) -> str:
@@ -133,6 +146,23 @@ def _walk(body: Any, path: str) -> Any:
     return body
 
 
+def _step(name: str) -> str:
+    """One step of a path; the peer chose the name, so it may be of any length and hold anything."""
+    return f".{name}" if name.isidentifier() and len(name) <= 40 else f"[{_show(name)}]"
+
+
 def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    try:
+        return _brief(repr(value))
+    except RecursionError:
+        return "a value nested too deeply"
+
+
+def _show_extension(code: int, data: memoryview) -> str:
+    return f"extension {code} of {len(data)} bytes"
+
+
+def _brief(text: str, limit: int = 60) -> str:
+    """The text on one line, of at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -37,13 +37,19 @@ class CodeInfo(NamedTuple):
 ERRORS: dict[ErrorCode, CodeInfo] = {
     ErrorCode.BAD_MESSAGE: CodeInfo("not a readable message of the chosen subprotocol", "mend the encoder", False),
     ErrorCode.UNKNOWN_TYPE: CodeInfo("the field `type` names no client message", "use one of the listed types", False),
-    ErrorCode.BAD_FIELD: CodeInfo("a field is unknown, missing, of another type or out of range", "mend the field at the given path", False),
+    ErrorCode.BAD_FIELD: CodeInfo(
+        "a field is unknown, missing, of another type or out of range", "mend the field at the given path", False
+    ),
     ErrorCode.HELLO_FIRST: CodeInfo("something other than one `hello` opened the session", "send `hello` once, first", False),
     ErrorCode.FRAME_BACKWARDS: CodeInfo("a tick for a frame that is already past", "send one tick per frame, rising", False),
     ErrorCode.FRAME_JUMP: CodeInfo("a tick far ahead of the last one", "send `history`, then tick on", False),
-    ErrorCode.BAD_EVENT: CodeInfo("a note event outside the frames this tick may report", "stamp events from the last tick's frame to this one's", False),
+    ErrorCode.BAD_EVENT: CodeInfo(
+        "a note event outside the frames this tick may report", "stamp events from the last tick's frame to this one's", False
+    ),
     ErrorCode.UNKNOWN_PLAN: CodeInfo("the tick applies a plan this session does not know", "send `history`, then tick on", False),
-    ErrorCode.BAD_HISTORY: CodeInfo("a history with gaps, overlaps or a hold of a chord that is not running", "mend the runs at the given path", False),
+    ErrorCode.BAD_HISTORY: CodeInfo(
+        "a history with gaps, overlaps or a hold of a chord that is not running", "mend the runs at the given path", False
+    ),
     ErrorCode.BAD_SETTING: CodeInfo("settings that do not go together", "mend the named setting", False),
     ErrorCode.UNKNOWN_MODEL: CodeInfo("no such model here", "choose one that `welcome` lists", False),
     ErrorCode.SLOW_DOWN: CodeInfo("more messages than the limits allow", "wait, then go on", True),

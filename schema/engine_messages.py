@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from schema.tokens import NOTHING
+
 
 class PlanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Plan the chords of [first_frame, first_frame + lookahead_frames).
@@ -99,3 +101,23 @@ def unpack_values(data: bytes) -> list[int]:
     return packed.tolist()
 
 
+def golden_request(melody: list[int]) -> PlanRequest:
+    """The request behind a checkpoint's golden plan: the player played `melody` alone, now 8 beats of chords at temperature 0."""
+    first = len(melody)
+    return PlanRequest(
+        session="golden",
+        seq=0,
+        model="",
+        seed=0,
+        window_start=0,
+        first_frame=first,
+        lookahead_frames=32,
+        chords=pack_values([NOTHING] * first),
+        melody=pack_values(melody),
+        temperature=0.0,
+        beats_per_bar=4,
+        bar_line=0,
+        density=0,
+        style=0,
+        slack_ms=1000.0,
+    )

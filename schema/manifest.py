@@ -36,10 +36,9 @@ class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tiny plan at temperature 0 that the loaded weights must reproduce before they serve."""
+    """A plan at temperature 0 that the loaded weights must reproduce before they serve; the agent was silent before it."""
 
     melody: list[int]  # melody values of frames 0 .. n-1
-    silence_frames: int  # frames at the start in which the chord is N
     chords: list[int]  # the planned chord values of frames n .. n+L-1
 
 
@@ -68,7 +67,10 @@ class DamagedCheckpoint(ValueError):
         self.where, self.expected, self.got = where, expected, got
 
     def __str__(self) -> str:
-        return f"checkpoint {self.where}: expected {self.expected}, got {self.got}: restore the checkpoint from its source or choose another with --checkpoint"
+        return (
+            f"checkpoint {self.where}: expected {self.expected}, got {self.got}: "
+            "restore the checkpoint from its source or choose another with --checkpoint"
+        )
 
 
 def decode_manifest(data: bytes, where: str) -> Manifest:

@@ -4,7 +4,7 @@
 drifts or sticks at an edge; `close` stacks the tones upwards from a fixed octave, as the reference does.
 """
 
-from itertools import product
+from itertools import pairwise, product
 
 from schema.chords import QUALITIES, Chord
 
@@ -57,4 +57,4 @@ def _movement(previous: tuple[int, ...], pick: tuple[int, ...]) -> int:
 
 def _crowding(pick: tuple[int, ...]) -> int:
     """Neighbouring voices a semitone apart, which sound harsh in the middle register."""
-    return sum(b - a == 1 for a, b in zip(pick, pick[1:], strict=False))
+    return sum(b - a == 1 for a, b in pairwise(pick))

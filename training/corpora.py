@@ -74,7 +74,7 @@ def read_pop909(folder: Path) -> Conversion:
             continue
         try:
             pieces, unmapped, total = _read_pop909_song(home)
-        except (CorpusProblem, OSError, ValueError, EOFError, KeyError, IndexError) as problem:
+        except (OSError, ValueError, EOFError, LookupError, ArithmeticError, mido.KeySignatureError) as problem:
             result.refused[home.name] = str(problem) or type(problem).__name__
             continue
         result.songs += pieces
@@ -103,7 +103,14 @@ def _read_pop909_song(home: Path) -> tuple[list[Song], int, int]:
     melody = np.array(frames_of_spans(spans, num_frames), np.int16)
     chords, known = _chord_frames(chord_rows, first_row, frames_per_row, num_frames)
     pieces = [
-        Song(f"pop909/{home.name}" + (f"+{start}" if start else ""), "pop909", "pop", bar_frames // FRAMES_PER_BEAT, melody[start:end], chords[start:end])
+        Song(
+            f"pop909/{home.name}" + (f"+{start}" if start else ""),
+            "pop909",
+            "pop",
+            bar_frames // FRAMES_PER_BEAT,
+            melody[start:end],
+            chords[start:end],
+        )
         for start, end in _known_pieces(known, bar_frames)
     ]
     return pieces, int((~known).sum()), num_frames
@@ -159,11 +166,13 @@ def _read_beats(path: Path) -> _Beats:
     rows = np.array([[float(x) for x in line.split()] for line in path.read_text().splitlines() if line.strip()])
     if rows.ndim != 2 or rows.shape[1] < 3 or len(rows) < 8:
         raise CorpusProblem(f"expected at least 8 rows of three numbers in {path.name}, got shape {rows.shape}")
+    if not np.isfinite(rows).all() or (np.diff(rows[:, 0]) <= 0).any():
+        raise CorpusProblem(f"expected rising seconds in {path.name}, got rows that stand still or go back")
     return _Beats(rows[:, 0], rows[:, 1], rows[:, 2])
 
 
 def _is_triplet(onset_beats: np.ndarray) -> bool:
-    """Whether far more onsets fit thirds of a row than quarters: the row is then a dotted quarter (finds the data set's triplet songs exactly)."""
+    """Whether far more onsets fit thirds of a row than quarters: the row is then a dotted quarter (finds the known songs exactly)."""
     part = onset_beats % 1.0
 
     def off_grid(parts: int) -> float:
@@ -172,9 +181,9 @@ def _is_triplet(onset_beats: np.ndarray) -> bool:
     return off_grid(4) - off_grid(3) > 0.12
 
 
-def _read_chords(path: Path, beats: _Beats) -> list[tuple[int, int, Chord | None | str]]:
+def _read_chords(path: Path, beats: _Beats) -> list[tuple[int, int, Chord | str | None]]:
     """Rows (first beat row, end row, chord); None is N, a string is a label that names no chord. Same labels in a row are joined."""
-    result: list[tuple[int, int, Chord | None | str]] = []
+    result: list[tuple[int, int, Chord | str | None]] = []
     for line in path.read_text().splitlines():
         if not line.strip():
             continue
@@ -182,7 +191,7 @@ def _read_chords(path: Path, beats: _Beats) -> list[tuple[int, int, Chord | None
         start, end = (round(float(b)) for b in beats.beat_at(np.array([float(start_s), float(end_s)])))
         if end <= start:
             continue
-        chord: Chord | None | str
+        chord: Chord | str | None
         try:
             chord = parse_harte(label).chord
         except UnknownChord:
@@ -202,7 +211,7 @@ def _rows_per_bar(beats: _Beats) -> int:
     return 3 if gap == 3 else 4
 
 
-def _bar_phase(chord_rows: Sequence[tuple[int, int, Chord | None | str]], beats: _Beats, rows_per_bar: int) -> int:
+def _bar_phase(chord_rows: Sequence[tuple[int, int, Chord | str | None]], beats: _Beats, rows_per_bar: int) -> int:
     """Row (modulo the bar) on which most chords change; the file's guessed downbeats break ties."""
     votes = [0.0] * rows_per_bar
     for start, _, _ in chord_rows:
@@ -213,7 +222,7 @@ def _bar_phase(chord_rows: Sequence[tuple[int, int, Chord | None | str]], beats:
 
 
 def _chord_frames(
-    chord_rows: Sequence[tuple[int, int, Chord | None | str]], first_row: int, frames_per_row: int, num_frames: int
+    chord_rows: Sequence[tuple[int, int, Chord | str | None]], first_row: int, frames_per_row: int, num_frames: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chord values per frame, and whether the corpus names the chord there. A chord already running at frame 0 is struck there."""
     values = np.zeros(num_frames, np.int16)

@@ -60,17 +60,18 @@ def schedule(config: MleConfig) -> optax.Schedule:
     )
 
 
-def losses_of(graph: Any, weights: nnx.State, batch: Batch, key: Array | None) -> Losses:
+def losses_of(graph: Any, weights: Any, batch: Batch, key: Array | None) -> Losses:
     """Losses of one batch; `key` turns dropout on."""
     model = nnx.merge(graph, weights)
+    batch = Batch(*(jnp.asarray(column) for column in batch))
     rows, positions = batch.chord.shape
     position = jnp.broadcast_to(jnp.arange(positions), (rows, positions))
     inputs = Inputs(batch.chord, batch.melody, batch.place, position, batch.density, batch.style, batch.beats_per_bar)
     hidden = model.hidden_full(inputs, key)
     chord_logits = allow(model.chord_logits(hidden), (batch.chord != NOTHING) | ~batch.chord_counts)
     melody_logits = allow(model.melody_logits(hidden, batch.next_chord), (batch.melody != NOTHING) | ~batch.melody_counts)
-    chord, chord_accuracy = cross_entropy(chord_logits, batch.chord_action, jnp.asarray(batch.chord_counts))
-    melody, melody_accuracy = cross_entropy(melody_logits, batch.melody_action, jnp.asarray(batch.melody_counts))
+    chord, chord_accuracy = cross_entropy(chord_logits, batch.chord_action, batch.chord_counts)
+    melody, melody_accuracy = cross_entropy(melody_logits, batch.melody_action, batch.melody_counts)
     return Losses(chord, melody, chord_accuracy, melody_accuracy)
 
 
@@ -80,19 +81,23 @@ def run(config: MleConfig, data: Path, out: Path) -> None:
     weights_of_songs = np.array([len(s.melody) for s in sides.train], float)
     weights_of_songs /= weights_of_songs.sum()
     held_out = held_out_batches(sides.valid, config.rows)
-    print(f"{len(sides.train)} songs to train on, {len(sides.valid)} held out for stopping, {len(sides.test)} for the test; {len(held_out)} held-out batches")
+    print(
+        f"{len(sides.train)} songs to train on, {len(sides.valid)} for stopping ({len(held_out)} batches), {len(sides.test)} for the test"
+    )
 
     graph, weights = nnx.split(build(config.sizes, config.seed))
     print(f"{sum(x.size for x in jax.tree.leaves(weights)):,} parameters")
-    optimiser = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adamw(schedule(config), b2=0.98, weight_decay=config.weight_decay))
+    optimiser = optax.chain(
+        optax.clip_by_global_norm(config.clip_norm), optax.adamw(schedule(config), b2=0.98, weight_decay=config.weight_decay)
+    )
     moments = optimiser.init(weights)
 
-    def objective(weights: nnx.State, batch: Batch, key: Array) -> tuple[Float[Array, ""], Losses]:
+    def objective(weights: Any, batch: Batch, key: Array) -> tuple[Float[Array, ""], Losses]:
         losses = losses_of(graph, weights, batch, key)
         return losses.chord + config.melody_weight * losses.melody, losses
 
     @jax.jit
-    def train_step(weights: nnx.State, moments: Any, batch: Batch, step: Array) -> tuple[nnx.State, Any, Losses]:
+    def train_step(weights: Any, moments: Any, batch: Batch, step: Array) -> tuple[Any, Any, Losses]:
         key = jax.random.fold_in(jax.random.key(config.seed), step)
         gradients, losses = jax.grad(objective, has_aux=True)(weights, batch, key)
         updates, moments = optimiser.update(gradients, moments, weights)
@@ -115,7 +120,9 @@ def run(config: MleConfig, data: Path, out: Path) -> None:
         for step in range(first + 1, config.steps + 1):
             batch = random_batch(sides.train, weights_of_songs, config.rows, config.seed, step)
             weights, moments, losses = train_step(weights, moments, batch, jnp.int32(step))
-            progress.update(task, completed=step, description=f"{config.name} chord {float(losses.chord):.3f} melody {float(losses.melody):.3f}")
+            progress.update(
+                task, completed=step, description=f"{config.name} chord {float(losses.chord):.3f} melody {float(losses.melody):.3f}"
+            )
             if step % config.held_out_every == 0 or step == config.steps:
                 scores = np.mean([jax.tree.leaves(evaluate(weights, b)) for b in held_out], axis=0)
                 rate = (step - first) * config.rows * 256 / (time.perf_counter() - began)

@@ -6,7 +6,7 @@ targets at position i are the actions of frame i.
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,19 +22,19 @@ TRANSPOSITIONS = range(-6, 6)
 
 
 class Batch(NamedTuple):
-    """Model inputs and targets; masks say which targets count."""
+    """Model inputs and targets, as NumPy or device arrays; masks say which targets count."""
 
-    chord: np.ndarray  # int32 [B, T] chord value at each position (prefix: 0)
-    melody: np.ndarray  # int32 [B, T]
-    place: np.ndarray  # int32 [B, T]
-    density: np.ndarray  # int32 [B]
-    style: np.ndarray  # int32 [B]
-    beats_per_bar: np.ndarray  # int32 [B]
-    next_chord: np.ndarray  # int32 [B, T] chord value of the frame that is predicted
-    chord_action: np.ndarray  # int32 [B, T]
-    melody_action: np.ndarray  # int32 [B, T]
-    chord_counts: np.ndarray  # bool [B, T]
-    melody_counts: np.ndarray  # bool [B, T]
+    chord: Any  # int32 [B, T] chord value at each position (prefix: 0)
+    melody: Any  # int32 [B, T]
+    place: Any  # int32 [B, T]
+    density: Any  # int32 [B]
+    style: Any  # int32 [B]
+    beats_per_bar: Any  # int32 [B]
+    next_chord: Any  # int32 [B, T] chord value of the frame that is predicted
+    chord_action: Any  # int32 [B, T]
+    melody_action: Any  # int32 [B, T]
+    chord_counts: Any  # bool [B, T]
+    melody_counts: Any  # bool [B, T]
 
 
 class Side(NamedTuple):

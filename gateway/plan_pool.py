@@ -1,0 +1,252 @@
+"""The one interface to inference: which worker gets which request when, and when to give up. Pure.
+
+Every method takes `now` and returns `Orders`: calls to send, replies and give-ups to hand to their sessions. Every submitted
+request is reported exactly once, as a reply or as a give-up. The shell calls `advance` at `next_deadline()`.
+
+Coalescer: per worker a few calls in flight; what is submitted meanwhile waits, of each session only the newest request.
+Deadlines: a request not answered within its slack is given up as `late`; where there are several workers, a request whose
+call failed goes once to the next owner while slack is left.
+Breaker, per worker: a missed deadline or failed call opens it for 1, 2, 4, 8 s; afterwards it is half open and lets a sixteenth
+of the sessions through; an answer in time closes it. Misses noticed late are the fault of the gateway's own loop and do not
+count. With all breakers open the least tripped worker is used; a worker without connection is never used.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from schema.client_messages import KeepReason
+from schema.engine_messages import PlanReply, PlanRequest
+
+MAX_OPEN_S = 8.0
+HALF_OPEN_SHARE = 16
+
+
+class Call(NamedTuple):
+    """One `plan_many` to one worker."""
+
+    worker: str
+    call_id: int
+    requests: tuple[PlanRequest, ...]
+
+
+class GiveUp(NamedTuple):
+    """A request that will not be answered."""
+
+    session: str
+    seq: int
+    reason: KeepReason
+
+
+class Orders(NamedTuple):
+    """What the shell does next."""
+
+    calls: tuple[Call, ...] = ()
+    replies: tuple[PlanReply, ...] = ()
+    give_ups: tuple[GiveUp, ...] = ()
+
+
+class PoolLimits(NamedTuple):
+    """How much may be under way, and how late the gateway's own loop may notice a deadline."""
+
+    calls_in_flight: int = 4
+    requests_per_call: int = 128
+    loop_late_s: float = 0.02
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A submitted request that is not reported yet."""
+
+    ticket: int
+    request: PlanRequest
+    deadline: float
+    worker: str = ""
+    assigned_at: float = 0.0
+    retried: bool = False
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One worker: what waits for it, what it has, and its breaker."""
+
+    name: str
+    connected: bool = False
+    waiting: dict[str, _Pending] = field(default_factory=dict)  # by session: the newest request only
+    calls: dict[int, list[int]] = field(default_factory=dict)  # call id -> tickets in the order sent
+    trips: int = 0
+    opened_at: float = float("-inf")
+    open_until: float = float("-inf")
+
+    def admits(self, session: str, now: float) -> bool:
+        """Whether the breaker lets this session through."""
+        if not self.trips:
+            return True
+        return now >= self.open_until and _rank(session, "") % HALF_OPEN_SHARE == self.trips % HALF_OPEN_SHARE
+
+    def trip(self, since: float, now: float) -> None:
+        """Count a miss of something given to this worker at `since`; what it already had when the breaker opened says nothing new."""
+        if since > self.opened_at:
+            self.trips += 1
+            self.opened_at = now
+            self.open_until = now + min(MAX_OPEN_S, 2.0 ** (self.trips - 1))
+
+    def recover(self, since: float) -> None:
+        """An answer in time to something given after the breaker opened closes it."""
+        if since > self.opened_at:
+            self.trips = 0
+            self.opened_at = self.open_until = float("-inf")
+
+
+class PlanPool:
+    """Requests of all sessions over all workers. Not connected to any worker at first."""
+
+    def __init__(self, workers: Iterable[str], limits: PoolLimits) -> None:
+        self._workers = {name: _Worker(name) for name in workers}
+        self._limits = limits
+        self._pending: dict[int, _Pending] = {}
+        self._deadlines: list[tuple[float, int]] = []  # heap; tickets that are done are skipped
+        self._last_ticket = 0
+        self._last_call_id = 0
+
+    def submit(self, request: PlanRequest, now: float) -> Orders:
+        """Take a new request; an unsent one of the same session is superseded by it."""
+        self._last_ticket += 1
+        pending = _Pending(self._last_ticket, request, now + request.slack_ms / 1000.0)
+        self._pending[pending.ticket] = pending
+        give_ups = [self._give_up(old, "superseded") for worker in self._workers.values() if (old := worker.waiting.get(request.session))]
+        if pending.deadline <= now:
+            return Orders(give_ups=(*give_ups, self._give_up(pending, "late")))
+        heapq.heappush(self._deadlines, (pending.deadline, pending.ticket))
+        give_ups += self._assign(pending, None, now)
+        return Orders(calls=self._calls(now), give_ups=tuple(give_ups))
+
+    def connected(self, worker: str, now: float) -> Orders:
+        """The link to a worker is up."""
+        self._workers[worker].connected = True
+        return Orders(calls=self._calls(now))
+
+    def disconnected(self, worker: str, now: float) -> Orders:
+        """The link to a worker is down: what it had or should have got goes to the next owner, or is given up as `unavailable`."""
+        lost = self._workers[worker]
+        lost.connected = False
+        lost.calls.clear()
+        lost.waiting.clear()
+        moved = [pending for pending in self._pending.values() if pending.worker == worker]
+        give_ups = [gone for pending in moved for gone in self._retry(pending, now)]
+        return Orders(calls=self._calls(now), give_ups=tuple(give_ups))
+
+    def answered(self, worker: str, call_id: int, replies: Sequence[PlanReply], now: float) -> Orders:
+        """A call came back. Replies that do not fit their requests count as a failed call for those requests."""
+        owner = self._workers[worker]
+        tickets = owner.calls.pop(call_id, None)
+        if tickets is None:
+            return Orders()
+        done: list[PlanReply] = []
+        give_ups: list[GiveUp] = []
+        for index, ticket in enumerate(tickets):
+            pending = self._pending.get(ticket)
+            if pending is None:  # given up as late before
+                continue
+            reply = replies[index] if index < len(replies) else None
+            if reply is None or (reply.session, reply.seq) != (pending.request.session, pending.request.seq):
+                owner.trip(pending.assigned_at, now)
+                give_ups += self._retry(pending, now)
+                continue
+            owner.recover(pending.assigned_at)
+            del self._pending[ticket]
+            done.append(reply)
+        return Orders(calls=self._calls(now), replies=tuple(done), give_ups=tuple(give_ups))
+
+    def failed(self, worker: str, call_id: int, now: float) -> Orders:
+        """A call came back as an error."""
+        return self.answered(worker, call_id, (), now)
+
+    def advance(self, now: float) -> Orders:
+        """Give up what is past its deadline."""
+        give_ups: list[GiveUp] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, ticket = heapq.heappop(self._deadlines)
+            pending = self._pending.get(ticket)
+            if pending is None:
+                continue
+            if now - deadline <= self._limits.loop_late_s:
+                self._workers[pending.worker].trip(pending.assigned_at, now)
+            give_ups.append(self._give_up(pending, "late"))
+        return Orders(give_ups=tuple(give_ups))
+
+    def next_deadline(self) -> float | None:
+        """When `advance` is due; None while nothing is pending."""
+        while self._deadlines and self._deadlines[0][1] not in self._pending:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def is_open(self, worker: str, now: float) -> bool:
+        """Whether the breaker of a worker is open."""
+        return now < self._workers[worker].open_until
+
+    def waiting(self) -> int:
+        """Requests not sent yet."""
+        return sum(len(worker.waiting) for worker in self._workers.values())
+
+    def _assign(self, pending: _Pending, failed: str | None, now: float) -> list[GiveUp]:
+        """Queue a request at its owner, or give it up if no worker is connected."""
+        owner = self._owner(pending.request.session, failed, now)
+        if owner is None:
+            return [self._give_up(pending, "unavailable")]
+        pending.worker = owner.name
+        pending.assigned_at = now
+        older = owner.waiting.pop(pending.request.session, None)
+        if older is None or older.ticket < pending.ticket:
+            owner.waiting[pending.request.session] = pending
+            return [self._give_up(older, "superseded")] if older else []
+        owner.waiting[pending.request.session] = older
+        return [self._give_up(pending, "superseded")]
+
+    def _owner(self, session: str, failed: str | None, now: float) -> _Worker | None:
+        """The worker for a session: the first by rendezvous hashing whose breaker admits it, else the least tripped one."""
+        choice = [worker for worker in self._workers.values() if worker.connected and worker.name != failed]
+        choice.sort(key=lambda worker: _rank(session, worker.name))
+        admitting = next((worker for worker in choice if worker.admits(session, now)), None)
+        return admitting or min(choice, key=lambda worker: worker.trips, default=None)
+
+    def _retry(self, pending: _Pending, now: float) -> list[GiveUp]:
+        if pending.deadline <= now:
+            return [self._give_up(pending, "late")]
+        if pending.retried or len(self._workers) < 2:
+            return [self._give_up(pending, "unavailable")]
+        pending.retried = True
+        return self._assign(pending, pending.worker, now)
+
+    def _give_up(self, pending: _Pending, reason: KeepReason) -> GiveUp:
+        """Report a request as not answered. A call it is part of stays under way."""
+        del self._pending[pending.ticket]
+        if pending.worker and self._workers[pending.worker].waiting.get(pending.request.session) is pending:
+            del self._workers[pending.worker].waiting[pending.request.session]
+        return GiveUp(pending.request.session, pending.request.seq, reason)
+
+    def _calls(self, now: float) -> tuple[Call, ...]:
+        """Everything that may be sent now, earliest deadlines first; each request says how much slack it has left."""
+        calls: list[Call] = []
+        for worker in self._workers.values():
+            while worker.connected and worker.waiting and len(worker.calls) < self._limits.calls_in_flight:
+                batch = sorted(worker.waiting.values(), key=lambda pending: pending.deadline)[: self._limits.requests_per_call]
+                self._last_call_id += 1
+                for pending in batch:
+                    del worker.waiting[pending.request.session]
+                worker.calls[self._last_call_id] = [pending.ticket for pending in batch]
+                calls.append(Call(worker.name, self._last_call_id, tuple(_with_slack(pending, now) for pending in batch)))
+        return tuple(calls)
+
+
+def _rank(session: str, worker: str) -> int:
+    """Rendezvous hashing: the same in every gateway, and evenly spread."""
+    return int.from_bytes(blake2b(f"{session} {worker}".encode(), digest_size=8).digest(), "big")
+
+
+def _with_slack(pending: _Pending, now: float) -> PlanRequest:
+    return msgspec.structs.replace(pending.request, slack_ms=max(0.0, (pending.deadline - now) * 1000.0))

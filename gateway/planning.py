@@ -1,0 +1,165 @@
+"""From the state of a jam to a plan request, and from the worker's reply to the plan that is sent. Pure.
+
+A plan is a pure function of its `Situation` (P8). Chords that are known beforehand are given to the worker, not asked of it:
+what sounded, what is committed (P2), and N for the rest of the initial silence (P7).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from gateway.jam import Jam, Planned, open_melody
+from schema.chords import print_symbol
+from schema.client_messages import ChordRun, Plan, Settings, Timing
+from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
+from schema.grid import FRAMES_PER_BEAT, frame_budget_ms, window_start
+from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs
+from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break
+from schema.voicing import voice
+
+HEAD_START_FRAMES = 4  # P7: plans begin this long before the silence ends
+SLACK_SHARE = 0.8  # of a frame; the rest is for the way to the client
+
+_voice = lru_cache(maxsize=16_384)(voice)  # plans repeat most of the plan before
+
+
+class Situation(NamedTuple):
+    """Everything a plan depends on (P8)."""
+
+    jam: Jam
+    previous: Planned | None  # the last plan sent: its committed part binds
+    settings: Settings
+    seed: int
+    bar_line: int
+
+    @property
+    def first_frame(self) -> int:
+        """First frame of the plan."""
+        return self.jam.frame + 1
+
+    @property
+    def earlier(self) -> ChordPlan | None:
+        """The chords of the previous plan."""
+        return self.previous.plan if self.previous else None
+
+
+def is_listening(situation: Situation) -> bool:
+    """Whether the tick comes too early in the initial silence to be answered by a plan (P7)."""
+    silence_frames = situation.settings.silence_beats * FRAMES_PER_BEAT
+    begun = situation.previous is not None or situation.jam.running != NOTHING
+    return not begun and situation.first_frame < silence_frames - HEAD_START_FRAMES
+
+
+def plan_request(situation: Situation, *, session: str, seq: int, waited_ms: float) -> PlanRequest:
+    """What a worker is asked: the windowed history by value, everything known beforehand, and the time that is left."""
+    jam, settings, first_frame = situation.jam, situation.settings, situation.first_frame
+    lookahead = plan_frames(situation.earlier, first_frame, settings.lookahead_beats * FRAMES_PER_BEAT)
+    start = max(jam.first_frame, window_start(first_frame, lookahead))
+    offset = start - jam.first_frame
+    return PlanRequest(
+        session=session,
+        seq=seq,
+        model=settings.model,
+        seed=situation.seed,
+        window_start=start,
+        first_frame=first_frame,
+        lookahead_frames=lookahead,
+        chords=pack_values((*jam.chords[offset:], *_known_chords(situation, first_frame + lookahead))),
+        melody=pack_values((*jam.melody[offset:], *open_melody(jam))),
+        temperature=settings.temperature,
+        beats_per_bar=settings.beats_per_bar,
+        bar_line=situation.bar_line,
+        density=DENSITIES.index(settings.density),
+        style=STYLES.index(settings.style),
+        slack_ms=max(0.0, SLACK_SHARE * frame_budget_ms(settings.bpm) - waited_ms),
+    )
+
+
+def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation) -> Planned:
+    """The plan a worker's reply makes. A reply that breaks the request's terms is a bug of ours."""
+    first_frame, settings, running = request.first_frame, situation.settings, situation.jam.running
+    values = unpack_values(reply.chords)
+    known = _known_chords(situation, first_frame + request.lookahead_frames)
+    assert len(values) == request.lookahead_frames, f"expected {request.lookahead_frames} chords, got {len(values)}"
+    assert values[: len(known)] == known, f"expected the known chords {known}, got {values[: len(known)]}"
+    assert first_break([running, *values], NUM_CHORDS) is None, f"expected chords that may follow {running}, got {values}"
+    until = committed_until(situation.earlier, first_frame, settings.commit_beats * FRAMES_PER_BEAT)
+    plan = ChordPlan(first_frame, until, tuple(values))
+    return Planned(request.seq, plan, _pitches(plan, situation), _decided(plan, situation))
+
+
+def planned_again(seq: int, plan: ChordPlan, jam: Jam, settings: Settings) -> Planned:
+    """A plan that an earlier connection sent and the client still holds (H4). Its pitches are chosen anew: a history has none."""
+    situation = Situation(jam, None, settings, seed=0, bar_line=0)
+    return Planned(seq, plan, _pitches(plan, situation), (None,) * len(plan.chords))
+
+
+def _known_chords(situation: Situation, end_frame: int) -> list[int]:
+    """The chords from the plan's first frame that are not the worker's to choose: committed ones, then N while the silence lasts."""
+    committed = committed_chords(situation.earlier, situation.first_frame, situation.jam.running)
+    silent_until = min(end_frame, situation.settings.silence_beats * FRAMES_PER_BEAT)
+    return committed + [NOTHING] * (silent_until - situation.first_frame - len(committed))
+
+
+def plan_message(planned: Planned, timing: Timing) -> Plan:
+    """The plan as the client gets it: runs of chords with symbol and pitches (P1, P9)."""
+    first_frame = planned.plan.first_frame
+    return Plan(
+        seq=planned.seq,
+        first_frame=first_frame,
+        committed_until=planned.plan.committed_until,
+        chords=[
+            ChordRun(
+                start=run.start,
+                length=run.length,
+                symbol=print_symbol(chord_of(run.value)),
+                pitches=list(planned.pitches[run.start - first_frame]),
+                onset=run.onset,
+            )
+            for run in runs(planned.plan.chords, first_frame)
+        ],
+        timing=timing,
+    )
+
+
+def revision(previous: Planned | None, planned: Planned) -> tuple[int, int]:
+    """Of the frames that both plans cover and the previous one left open: how many changed, and their number."""
+    if previous is None:
+        return 0, 0
+    old, new = previous.plan, planned.plan
+    open_frames = range(max(new.first_frame, old.committed_until), min(old.end_frame, new.end_frame))
+    changed = sum(old.chords[frame - old.first_frame] != new.chords[frame - new.first_frame] for frame in open_frames)
+    return changed, len(open_frames)
+
+
+def _pitches(plan: ChordPlan, situation: Situation) -> tuple[tuple[int, ...], ...]:
+    """Pitches for each frame of the plan."""
+    chord_runs = runs(plan.chords, plan.first_frame)
+    by_run = _pitches_of_runs(chord_runs, situation)
+    return tuple(pitches for run, pitches in zip(chord_runs, by_run, strict=True) for _ in range(run.length))
+
+
+def _decided(plan: ChordPlan, situation: Situation) -> tuple[int | None, ...]:
+    """For each frame of the plan the frame of the tick that last chose its chord freely."""
+    previous = situation.previous
+    kept: tuple[int | None, ...] = ()
+    if previous is not None:
+        offset = plan.first_frame - previous.plan.first_frame
+        kept = previous.decided[offset : max(offset, previous.plan.committed_until - previous.plan.first_frame)]
+    return kept + (situation.jam.frame,) * (len(plan.chords) - len(kept))
+
+
+def _pitches_of_runs(chord_runs: Sequence[Run], situation: Situation) -> list[tuple[int, ...]]:
+    """Pitches for each run: what sounds keeps its own, what is committed keeps those it was sent with, the rest is led from chord to chord."""
+    previous, voicing = situation.previous, situation.jam.voicing
+    result: list[tuple[int, ...]] = []
+    for run in chord_runs:
+        if run.value == NOTHING:
+            result.append(())
+            continue
+        if run.onset and previous and run.start < previous.plan.committed_until:
+            voicing = previous.pitches[run.start - previous.plan.first_frame]
+        elif run.onset:
+            voicing = _voice(chord_of(run.value), voicing, situation.settings.voicing)
+        result.append(voicing)
+    return result

@@ -1,0 +1,96 @@
+"""One worker process: checkpoint, engine, golden plan, socket. Wiring. Shell.
+
+Run: python -m inference --checkpoint DIR --socket PATH
+"""
+
+import argparse
+import asyncio
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from inference.checkpoints import load
+from inference.engine import Engine
+from inference.errors import GoldenMismatch, WorkerProblem
+from inference.loop import Resident, answer
+from inference.server import Worker, serve
+from inference.settings import WorkerSettings
+from schema.engine_messages import ModelInfo, golden_request, unpack_values
+from schema.manifest import DamagedCheckpoint
+
+
+def prepare(settings: WorkerSettings) -> Resident:
+    """Load, compile every shape, and check the golden plan. Raises DamagedCheckpoint, GoldenMismatch."""
+    manifest, weights = load(settings.checkpoint)
+    engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets)
+    engine.warm_up()
+    resident = Resident(ModelInfo(manifest.model, manifest.variant, manifest.temperature), engine, settings.buckets)
+    (reply,) = answer(resident, [golden_request(manifest.golden.melody)])
+    if (got := unpack_values(reply.chords)) != manifest.golden.chords:
+        raise GoldenMismatch(str(settings.checkpoint), manifest.golden.chords, got)
+    return resident
+
+
+def rss_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def use_compilation_cache(folder: Path) -> None:
+    """Keep compiled programs on disk, however small: later starts read instead of compiling."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+async def run(settings: WorkerSettings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    preparing = asyncio.ensure_future(asyncio.to_thread(prepare, settings))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not preparing.done():
+        sys.exit(0)
+    resident = preparing.result()
+    settings.socket.unlink(missing_ok=True)  # left by a worker that was killed
+    worker = Worker([resident], rss_bytes)
+    worker.start()
+    server = await serve(worker, settings.socket)
+    print(f"sideman worker: {resident.info.name} ready on {settings.socket}", flush=True)
+    await stop.wait()
+    server.close()
+    worker.stop()
+    settings.socket.unlink(missing_ok=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of a worker."""
+    parser = argparse.ArgumentParser(prog="python -m inference", description="One inference worker on a Unix socket.")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder with manifest.json and weights")
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on")
+    parser.add_argument("--slots", type=int, default=WorkerSettings.slots, help="sessions remembered at once (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    if arguments.cache is not None:
+        use_compilation_cache(arguments.cache)
+    try:
+        asyncio.run(run(WorkerSettings(arguments.checkpoint, arguments.socket, arguments.slots)))
+    except (DamagedCheckpoint, WorkerProblem) as problem:
+        print(f"sideman worker: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

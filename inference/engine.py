@@ -1,0 +1,182 @@
+"""Prefill, decode and sampling on the device: the only `jit` for serving. Shell.
+
+One compiled function per bucket (rows, positions fed at once, decisions): a call gathers its rows' keys and values once, feeds
+the known positions, decides frame after frame with everything on the device, and writes the fresh keys and values into the
+donated cache. Which buckets exist is fixed at construction; `warm_up` compiles all of them, nothing compiles afterwards.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Int
+
+from inference import cache as kv
+from inference.model import CACHE_POSITIONS, Decoder, Fresh, Inputs, KeysValues, build
+from inference.planner import Bucket, Decision, Work
+from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, noise, value_of
+from schema.grid import FRAMES_PER_BEAT
+from schema.manifest import ModelSizes
+from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES
+
+_NOWHERE = 2 * CACHE_POSITIONS  # position of padding: beyond the cache, seen by nobody
+
+
+class _Header(NamedTuple):
+    """Scalars of a row as they travel to the device, one int32 each."""
+
+    slot: Any
+    position: Any
+    count: Any  # positions fed
+    given: Any  # committed chords
+    window_start: Any
+    bar_line: Any
+    beats_per_bar: Any
+    density: Any
+    style: Any
+    seed: Any  # bits of the uint32
+    temperature: Any  # bits of the float32
+
+
+class Frame(NamedTuple):
+    """Chord and melody values of one frame of every row."""
+
+    chord: Int[Array, "B"]
+    melody: Int[Array, "B"]
+
+
+class Engine:
+    """The model, its weights and the slots of all sessions on one device."""
+
+    def __init__(self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket]) -> None:
+        """`weights` is the pure tree of a Decoder of these sizes."""
+        self.sizes = sizes
+        self.slots = slots
+        self.buckets = tuple(sorted(set(buckets)))
+        graph, state = nnx.split(nnx.eval_shape(lambda: build(sizes)))
+        nnx.replace_by_pure_dict(state, weights)
+        leaves, tree = jax.tree.flatten(state)
+        self._weights = [jnp.asarray(leaf, jnp.float32) for leaf in leaves]
+        self.compiled = 0  # shapes compiled so far; constant after `warm_up`
+        self._cache = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
+
+        def call(weights: list[Array], cache: KeysValues, packed: Int[Array, "B X"], *, bucket: Bucket) -> tuple[KeysValues, Array]:
+            self.compiled += 1  # runs once for every shape, while it is traced
+            model = nnx.merge(graph, jax.tree.unflatten(tree, weights))
+            return _advance(model, cache, packed, bucket)
+
+        self._call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
+
+    def warm_up(self) -> None:
+        """Compile every bucket, on scratch."""
+        for bucket in self.buckets:
+            self._run(np.full((bucket.rows, _width(bucket)), 0, np.int32), bucket)
+
+    def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
+        """Compute one batch and wait for it; the decisions of each row, as many as it asked for."""
+        assert len(works) <= bucket.rows, (len(works), bucket)
+        packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
+        packed[:, 0] = self.slots  # padding rows use the scratch slot
+        for row, work in zip(packed, works, strict=False):
+            _pack(row, work, bucket)
+        chosen = self._run(packed, bucket)
+        return [[Decision(int(c), int(m)) for c, m in chosen[i, : work.decisions]] for i, work in enumerate(works)]
+
+    def _run(self, packed: np.ndarray, bucket: Bucket) -> np.ndarray:
+        self._cache, chosen = self._call(self._weights, self._cache, packed, bucket=bucket)
+        return np.asarray(chosen)
+
+
+def _width(bucket: Bucket) -> int:
+    return len(_Header._fields) + 2 * bucket.positions + bucket.decisions
+
+
+def _pack(row: np.ndarray, work: Work, bucket: Bucket) -> None:
+    """Write one row: header, fed chords, fed melody, committed chords."""
+    request, count, given = work.request, len(work.chords), len(work.given_chords)
+    header = _Header(
+        work.slot, work.position, count, given, request.window_start, request.bar_line, request.beats_per_bar,
+        request.density, request.style, np.uint32(request.seed).view(np.int32), np.float32(request.temperature).view(np.int32),
+    )  # fmt: skip
+    start = len(header)
+    row[:start] = header
+    row[start : start + count] = work.chords
+    row[start + bucket.positions : start + bucket.positions + count] = work.melody
+    row[start + 2 * bucket.positions : start + 2 * bucket.positions + given] = work.given_chords
+
+
+def _advance(model: Decoder, cache: KeysValues, packed: Int[Array, "B X"], bucket: Bucket) -> tuple[KeysValues, Int[Array, "B T 2"]]:
+    """The whole call: feed the known positions, then decide `bucket.decisions` frames."""
+    rows, positions, decisions = bucket
+    width = len(_Header._fields)
+    head = _Header(*packed[:, :width].T)
+    chords, melody = packed[:, width : width + positions], packed[:, width + positions : width + 2 * positions]
+    given = packed[:, width + 2 * positions :]
+    past = kv.gather(cache, head.slot)
+    cached = jnp.arange(CACHE_POSITIONS)[None, None, :] < head.position[:, None, None]
+
+    fed = jnp.arange(positions)[None, :]
+    position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, _NOWHERE)
+    hidden, made = model.hidden_cached(_inputs(head, chords, melody, position), past, cached, None)
+    fresh = _keep(_empty_fresh(model, rows, positions + decisions - 1), made, position, 0)
+    last = (head.count - 1).clip(0)[:, None]
+    hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
+    before = Frame(*(jnp.take_along_axis(values, last, axis=1)[:, 0] for values in (chords, melody)))
+    before = Frame(*(jnp.where(head.position + head.count == 1, NOTHING, value) for value in before))  # only the prefix was fed
+    decide = partial(_decide, model, head)
+
+    first = decide(hidden, before, head.position + head.count - 1, given[:, 0], head.given > 0)
+
+    def step(carry: tuple[Fresh, Frame], index: Int[Array, ""]) -> tuple[tuple[Fresh, Frame], Frame]:
+        fresh, now = carry
+        position = head.position + head.count + index
+        inputs = _inputs(head, now.chord[:, None], now.melody[:, None], position[:, None])
+        hidden, made = model.hidden_cached(inputs, past, cached, fresh)
+        fresh = _keep(fresh, made, position[:, None], positions + index)
+        following = decide(hidden[:, 0], now, position, given[:, index + 1], head.given > index + 1)
+        return (fresh, following), following
+
+    chosen = jax.tree.map(lambda value: value[:, None], first)
+    if decisions > 1:
+        (fresh, _), later = jax.lax.scan(step, (fresh, first), jnp.arange(decisions - 1))
+        chosen = jax.tree.map(lambda a, b: jnp.concatenate([a, b.T], axis=1), chosen, later)
+    return kv.write(cache, head.slot, fresh.position, fresh.kept), jnp.stack(chosen, axis=-1)
+
+
+def _inputs(head: _Header, chords: Int[Array, "B T"], melody: Int[Array, "B T"], position: Int[Array, "B T"]) -> Inputs:
+    frame = head.window_start[:, None] + position - 1
+    bar = jnp.maximum(head.beats_per_bar, 1)[:, None] * FRAMES_PER_BEAT
+    place = (frame - head.bar_line[:, None]) % bar
+    return Inputs(chords, melody, place, position, head.density, head.style, head.beats_per_bar)
+
+
+def _decide(
+    model: Decoder, head: _Header, hidden: Array, before: Frame, frame: Int[Array, "B"], given: Int[Array, "B"], is_given: Array
+) -> Frame:
+    """One frame of every row: the committed chord or a sample, then a sample of the melody. `frame` counts in the window."""
+    seed, temperature = (
+        jax.lax.bitcast_convert_type(bits, kind) for bits, kind in ((head.seed, jnp.uint32), (head.temperature, jnp.float32))
+    )
+    absolute = head.window_start + frame
+    action = choose(model.chord_logits(hidden), temperature, noise(seed, absolute, CHORD_PART, NUM_CHORD_ACTIONS), before.chord != NOTHING)
+    chord = jnp.where(is_given, given, value_of(action, before.chord, NUM_CHORDS))
+    cooler = jnp.minimum(temperature, MELODY_TEMPERATURE)
+    action = choose(
+        model.melody_logits(hidden, chord), cooler, noise(seed, absolute, MELODY_PART, NUM_MELODY_ACTIONS), before.melody != NOTHING
+    )
+    return Frame(chord, value_of(action, before.melody, NUM_PITCHES))
+
+
+def _empty_fresh(model: Decoder, rows: int, positions: int) -> Fresh:
+    _, kv_heads, head_width = model.blocks[0].shape
+    shape = (len(model.blocks), rows, positions, kv_heads, head_width)
+    return Fresh(KeysValues(jnp.zeros(shape), jnp.zeros(shape)), jnp.full((rows, positions), _NOWHERE))
+
+
+def _keep(fresh: Fresh, made: KeysValues, position: Int[Array, "B T"], at: Int[Array, ""] | int) -> Fresh:
+    kept = jax.tree.map(lambda old, new: jax.lax.dynamic_update_slice_in_dim(old, new, at, axis=2), fresh.kept, made)
+    return Fresh(kept, jax.lax.dynamic_update_slice_in_dim(fresh.position, position, at, axis=1))

@@ -1,0 +1,140 @@
+"""The one device thread: requests in, batches to the engine, replies out. Shell.
+
+Everything that computes runs here, one call after the other; the socket's event loop only hands over lists.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from inference.planner import Bucket, Decision, Work
+from inference.scheduler import Scheduler
+from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
+
+log = logging.getLogger(__name__)
+
+
+class RunsBatches(Protocol):
+    """What the loop needs of an engine; `Engine` and `ToyEngine` are such."""
+
+    @property
+    def slots(self) -> int:
+        """Sessions it can remember."""
+
+    @property
+    def compiled(self) -> int:
+        """Shapes compiled so far."""
+
+    def warm_up(self) -> None:
+        """Compile everything."""
+
+    def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
+        """Compute one batch and wait for it."""
+
+
+class Resident:
+    """A model in memory: what it is called, its engine, its scheduler."""
+
+    def __init__(self, info: ModelInfo, engine: RunsBatches, buckets: Sequence[Bucket]) -> None:
+        self.info = info
+        self.engine = engine
+        self.scheduler = Scheduler(engine.slots, buckets)
+
+
+def answer(resident: Resident, requests: Sequence[PlanRequest]) -> list[PlanReply]:
+    """Answer requests on the calling thread, batched as the device thread would: for the golden plan, simulation and benchmarks."""
+    scheduler = resident.scheduler
+    replies = [reply for request in requests for reply in scheduler.add(request, 0.0)]
+    while not scheduler.idle:
+        batch, early = scheduler.schedule(0.0)
+        replies += early
+        if batch is not None:
+            began = time.perf_counter()
+            decided = resident.engine.run(batch.works, batch.bucket)
+            replies += scheduler.complete(batch, decided, time.perf_counter() - began)
+    return replies
+
+
+class DeviceLoop:
+    """Owns the device thread and the resident models."""
+
+    def __init__(self, residents: Sequence[Resident], deliver: Callable[[list[PlanReply]], None]) -> None:
+        """`deliver` is called on the device thread with every list of replies."""
+        self.residents = {resident.info.name: resident for resident in residents}
+        self._deliver = deliver
+        self._inbox: queue.SimpleQueue[list[PlanRequest] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="device", daemon=True)
+        self._compiled_when_ready = 0
+
+    def start(self) -> None:
+        """Begin to serve; every engine must be warm."""
+        self._compiled_when_ready = self._compiled()
+        self._thread.start()
+
+    def submit(self, requests: list[PlanRequest]) -> None:
+        """Hand over requests from any thread; each will be answered exactly once."""
+        self._inbox.put(requests)
+
+    def stop(self) -> None:
+        """End the thread after the call it is in; what still waits stays unanswered."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    @property
+    def compiles_after_ready(self) -> int:
+        """Shapes compiled while serving: must stay 0."""
+        return self._compiled() - self._compiled_when_ready
+
+    def _compiled(self) -> int:
+        return sum(resident.engine.compiled for resident in self.residents.values())
+
+    def _run(self) -> None:
+        while True:
+            requests: list[PlanRequest] | None = []
+            if all(resident.scheduler.idle for resident in self.residents.values()):
+                requests = self._inbox.get()
+            while requests is not None:
+                self._accept(requests)
+                if self._inbox.empty():
+                    break
+                requests = self._inbox.get()
+            if requests is None:
+                return
+            for resident in self.residents.values():
+                self._step(resident)
+
+    def _accept(self, requests: list[PlanRequest]) -> None:
+        now = time.monotonic()
+        replies: list[PlanReply] = []
+        for request in requests:
+            resident = self.residents.get(request.model)
+            if resident is None:
+                names = ", ".join(self.residents)
+                replies.append(
+                    PlanReply(request.session, request.seq, problem=f"expected one of the models {names}, got {request.model!r}")
+                )
+            else:
+                replies += resident.scheduler.add(request, now)
+        self._send(replies)
+
+    def _step(self, resident: Resident) -> None:
+        """One batch of one model."""
+        batch, replies = resident.scheduler.schedule(time.monotonic())
+        self._send(replies)
+        if batch is None:
+            return
+        began = time.perf_counter()
+        try:
+            decided = resident.engine.run(batch.works, batch.bucket)
+        except Exception:
+            log.exception("a batch of %d rows failed; its plans are refused and all slots forgotten", len(batch.rows))
+            self._send(resident.scheduler.forget())
+            return
+        self._send(resident.scheduler.complete(batch, decided, time.perf_counter() - began))
+
+    def _send(self, replies: list[PlanReply]) -> None:
+        if replies:
+            self._deliver(replies)

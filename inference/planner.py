@@ -1,0 +1,190 @@
+"""Planning, exactly: what of a request is known, what must be computed, when a plan is complete. Pure.
+
+Everything is counted relative to the window: frame i of the window is absolute frame window_start + i, position 0 is
+the prefix and position i + 1 holds frame i. Feeding position i decides frame i. A *slot* remembers, by value, which
+frames its keys and values stand for; a *plan in progress* (`Progress`) reuses the longest stretch of them that a fresh
+computation would reproduce, and computes only what comes after (DESIGN 4, "reuse by value").
+
+When may frame i be reused? Where the request gives a value, if the slot holds the same value. Where it does not, if the slot's
+value was itself chosen by the same noise (seed) at the same temperature: the same inputs would choose it again.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schema.engine_messages import PlanRequest, unpack_values
+from schema.grid import WINDOW_FRAMES
+from schema.tokens import DENSITIES, NUM_CHORDS, NUM_PITCHES, STYLES, first_break
+
+
+class Decision(NamedTuple):
+    """Chord and melody value of one frame."""
+
+    chord: int
+    melody: int
+
+
+class Bucket(NamedTuple):
+    """Shape of one compiled call."""
+
+    rows: int
+    positions: int
+    decisions: int
+
+
+class Work(NamedTuple):
+    """One row of one device call: feed known positions, then decide frames one after the other.
+
+    Positions [position, position + len(chords)) are fed at once; at the prefix position the values do not count.
+    The first of `decisions` decided frames follows the last of them. `given_chords` are the committed chords from the
+    first decided frame on; there may be fewer of them than decisions, or none.
+    """
+
+    slot: int
+    position: int
+    chords: tuple[int, ...]
+    melody: tuple[int, ...]
+    decisions: int
+    given_chords: tuple[int, ...]
+    request: PlanRequest
+
+
+class BadRequest(ValueError):
+    """A request that no gateway of ours should send; the text says what was expected and what came."""
+
+
+@dataclass
+class SlotMemory:
+    """What a slot's keys and values stand for: controls, then one decided frame after the other."""
+
+    controls: tuple[object, ...] = ()
+    noise: tuple[int, float] | None = None
+    frames: list[Decision] = field(default_factory=list)
+    chosen: list[tuple[bool, bool]] = field(default_factory=list)  # per frame and part: chosen by `noise`, not given
+    fed: int = 0  # positions with keys: never more than frames + 1
+
+    def cut(self, frames: int) -> None:
+        """Forget everything from a frame on."""
+        del self.frames[frames:], self.chosen[frames:]
+        self.fed = min(self.fed, frames + 1)
+
+
+class Progress:
+    """A plan being made in a slot: `next_work` says what to compute, `absorb` takes what came back."""
+
+    def __init__(self, request: PlanRequest, slot: int, memory: SlotMemory) -> None:
+        self.request = request
+        self.slot = slot
+        self.memory = memory
+        self.known_chords, self.known_melody = known_values(request)
+        self.first = request.first_frame - request.window_start
+        self.end = self.first + request.lookahead_frames
+        self.steps = 0
+        self.reused = self._recall()
+
+    @property
+    def done(self) -> bool:
+        """Whether every frame of the plan is decided."""
+        return len(self.memory.frames) >= self.end
+
+    def chords(self) -> list[int]:
+        """The finished plan's chord values."""
+        return [frame.chord for frame in self.memory.frames[self.first : self.end]]
+
+    def positions_left(self) -> int:
+        """Known positions still to be fed before the next frame can be decided, at least 1."""
+        return self._decide() - self._start() + 1
+
+    def decisions_left(self) -> int:
+        """Frames still to be decided, one dependent step each."""
+        return self.end - self._decide()
+
+    def next_work(self, max_positions: int, max_decisions: int) -> Work:
+        """The next call's row: as many known positions as fit, and decisions only if all of them do."""
+        start, decide = self._start(), self._decide()
+        stop = min(decide + 1, start + max_positions)
+        fed = [self._frame(position - 1) for position in range(start, stop)]
+        decisions = min(max_decisions, self.end - decide) if stop == decide + 1 else 0
+        return Work(
+            self.slot,
+            start,
+            tuple(frame.chord for frame in fed),
+            tuple(frame.melody for frame in fed),
+            decisions,
+            tuple(self.known_chords[decide : decide + decisions]),
+            self.request,
+        )
+
+    def absorb(self, work: Work, decided: list[Decision]) -> None:
+        """Take the decided frames of `work` into the slot's memory."""
+        memory = self.memory
+        for index in range(len(memory.frames), self._decide()):
+            memory.frames.append(self._frame(index))
+            memory.chosen.append((False, False))
+        for decision in decided:
+            index = len(memory.frames)
+            memory.frames.append(decision)
+            memory.chosen.append((index >= len(self.known_chords), index >= len(self.known_melody)))
+        memory.fed = work.position + len(work.chords) + max(0, work.decisions - 1)
+        self.steps += max(1, work.decisions)
+
+    def _recall(self) -> int:
+        """Cut the slot's memory to what this request would reproduce; returns the frames kept."""
+        memory, request = self.memory, self.request
+        controls = (request.window_start, request.beats_per_bar, request.bar_line, request.density, request.style)
+        noise = (request.seed, request.temperature)
+        if memory.controls != controls:
+            memory.controls = controls
+            memory.fed = 0
+            memory.cut(0)
+            memory.fed = 0
+        if memory.noise != noise:
+            memory.noise = noise
+            memory.chosen = [(False, False)] * len(memory.chosen)
+        memory.cut(min(self.end, self._agreement()))
+        return len(memory.frames)
+
+    def _agreement(self) -> int:
+        """Frames at the start of the slot's memory that a fresh computation of this request would reproduce."""
+        memory = self.memory
+        for index, (frame, chosen) in enumerate(zip(memory.frames, memory.chosen, strict=True)):
+            chord = frame.chord == self.known_chords[index] if index < len(self.known_chords) else chosen[0]
+            melody = frame.melody == self.known_melody[index] if index < len(self.known_melody) else chosen[1]
+            if not (chord and melody):
+                return index
+        return len(memory.frames)
+
+    def _decide(self) -> int:
+        """The next frame that the network must decide: the first that is neither in memory nor given in both parts."""
+        return max(len(self.memory.frames), len(self.known_melody))
+
+    def _start(self) -> int:
+        """The first position to feed: what has no keys yet, at the latest the one that decides."""
+        return min(self.memory.fed, self._decide())
+
+    def _frame(self, index: int) -> Decision:
+        """A frame in memory or given; the prefix (index -1) holds nothing."""
+        if index < 0:
+            return Decision(0, 0)
+        frames = self.memory.frames
+        return frames[index] if index < len(frames) else Decision(self.known_chords[index], self.known_melody[index])
+
+
+def known_values(request: PlanRequest) -> tuple[list[int], list[int]]:
+    """Chord and melody values the request gives, checked. Raises BadRequest."""
+    chords, melody = unpack_values(request.chords), unpack_values(request.melody)
+    first = request.first_frame - request.window_start
+    if not 1 <= first < first + request.lookahead_frames <= WINDOW_FRAMES:
+        raise BadRequest(
+            f"expected history and plan within {WINDOW_FRAMES} frames, got {first} frames of history and {request.lookahead_frames} to plan"
+        )
+    if not first <= len(chords) <= first + request.lookahead_frames or len(melody) not in (first - 1, first):
+        raise BadRequest(f"expected chords and melody up to frame {first}, got {len(chords)} and {len(melody)}")
+    for name, values, count in (("chords", chords, NUM_CHORDS), ("melody", melody, NUM_PITCHES)):
+        if (bad := first_break(values, count)) is not None:
+            raise BadRequest(f"expected {name} that keep the grammar, got {values[bad]} at frame {bad}")
+    if not (0 <= request.density < len(DENSITIES) and 0 <= request.style < len(STYLES) and 1 <= request.beats_per_bar <= 12):
+        raise BadRequest(
+            f"expected known controls, got density {request.density}, style {request.style}, {request.beats_per_bar} beats per bar"
+        )
+    return chords, melody

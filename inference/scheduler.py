@@ -1,0 +1,185 @@
+"""Which plans advance next: slots, deadlines, batches. Pure; no JAX.
+
+    waiting --(slot free)--> running --(last frame decided)--> answered; the slot remembers
+       |                                |
+       | newer request of the session:  | a slot is evicted, least recently used first,
+       | superseded; deadline past      | when none is free (a lost slot costs a prefill, never an error)
+       | before it began: late
+
+One request of a session waits at most, one runs at most. `schedule` names one batch, `complete` takes its result. Rows that need
+one step and rows that need sixteen share batches: each is answered after its own last step.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work
+from schema.engine_messages import PlanReply, PlanRequest, pack_values
+
+SUPERSEDED, LATE = "superseded", "late"
+
+
+class Waiting(NamedTuple):
+    """A request in the queue; times in seconds of the caller's clock."""
+
+    request: PlanRequest
+    arrived: float
+    deadline: float
+
+
+@dataclass
+class Running:
+    """A plan in progress."""
+
+    progress: Progress
+    asked: Waiting
+    started: float
+    device_s: float = 0.0
+    batch: int = 0  # largest batch it was part of
+
+    @property
+    def positions(self) -> int:
+        """Known positions to feed before anything can be decided."""
+        return self.progress.positions_left()
+
+
+class Batch(NamedTuple):
+    """One device call."""
+
+    bucket: Bucket
+    rows: tuple[Running, ...]
+    works: tuple[Work, ...]
+
+
+class Scheduler:
+    """Slots and queues of one model."""
+
+    def __init__(self, slots: int, buckets: Sequence[Bucket]) -> None:
+        self._buckets = sorted(buckets)
+        self._classes = sorted({bucket.positions for bucket in buckets})
+        self._waiting: dict[str, Waiting] = {}
+        self._running: dict[str, Running] = {}
+        self._memories: OrderedDict[str, tuple[int, SlotMemory]] = OrderedDict()  # least recently used first
+        self._free = list(range(slots - 1, -1, -1))
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to compute."""
+        return not self._waiting and not self._running
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that have no slot yet."""
+        return len(self._waiting)
+
+    @property
+    def slots_used(self) -> int:
+        """Slots that remember a session."""
+        return len(self._memories)
+
+    def add(self, request: PlanRequest, now: float) -> list[PlanReply]:
+        """Queue a request; the one it supersedes, if any, is answered."""
+        older = self._waiting.pop(request.session, None)
+        self._waiting[request.session] = Waiting(request, now, now + request.slack_ms / 1000)
+        return [] if older is None else [_refusal(older.request, SUPERSEDED)]
+
+    def schedule(self, now: float) -> tuple[Batch | None, list[PlanReply]]:
+        """The next device call, earliest deadline first, and the answers that need none."""
+        replies = self._admit(now)
+        if not self._running:
+            return None, replies
+        queue = sorted(self._running.values(), key=lambda r: (r.asked.deadline, r.asked.arrived, r.progress.slot))
+        head = self._class_of(queue[0])
+        alike = [row for row in queue if self._class_of(row) == head]
+        bucket = self._fit(head, alike)
+        rows = tuple(alike[: bucket.rows])
+        return Batch(bucket, rows, tuple(row.progress.next_work(bucket.positions, bucket.decisions) for row in rows)), replies
+
+    def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float) -> list[PlanReply]:
+        """Take a batch's result; the plans that are complete now."""
+        replies = []
+        for row, work, decisions in zip(batch.rows, batch.works, decided, strict=True):
+            row.progress.absorb(work, decisions)
+            row.device_s += device_s
+            row.batch = max(row.batch, len(batch.rows))
+            if row.progress.done:
+                replies.append(self._finish(row))
+        return replies
+
+    def forget(self) -> list[PlanReply]:
+        """Drop everything after a failed call: slots may hold anything now. The plans in progress are refused."""
+        lost = [_refusal(row.asked.request, "computation failed") for row in self._running.values()]
+        self._running.clear()
+        self._free += [slot for slot, _ in self._memories.values()]
+        self._memories.clear()
+        return lost
+
+    def _admit(self, now: float) -> list[PlanReply]:
+        """Give slots to waiting requests, earliest deadline first."""
+        replies = []
+        for asked in sorted(self._waiting.values(), key=lambda w: w.deadline):
+            session = asked.request.session
+            if session in self._running:
+                continue
+            if asked.deadline < now:
+                del self._waiting[session]
+                replies.append(_refusal(asked.request, LATE))
+                continue
+            claimed = self._claim(session)
+            if claimed is None:
+                continue
+            del self._waiting[session]
+            try:
+                progress = Progress(asked.request, *claimed)
+            except BadRequest as problem:
+                replies.append(_refusal(asked.request, str(problem)))
+                continue
+            row = Running(progress, asked, started=now)
+            self._running[session] = row
+            if progress.done:
+                replies.append(self._finish(row))
+        return replies
+
+    def _claim(self, session: str) -> tuple[int, SlotMemory] | None:
+        """The session's slot, a free one, or that of the least recently used idle session; None if all are running."""
+        if session not in self._memories:
+            if not self._free:
+                idle = next((other for other in self._memories if other not in self._running), None)
+                if idle is None:
+                    return None
+                self._free.append(self._memories.pop(idle)[0])
+            self._memories[session] = (self._free.pop(), SlotMemory())
+        self._memories.move_to_end(session)
+        return self._memories[session]
+
+    def _class_of(self, row: Running) -> int:
+        """The smallest bucket of fed positions that holds what the row must feed, else the largest."""
+        return next((size for size in self._classes if size >= row.positions), self._classes[-1])
+
+    def _fit(self, positions: int, rows: Sequence[Running]) -> Bucket:
+        """The bucket of a batch: as few decisions as its shortest row needs, then as few rows as hold it."""
+        least = min(row.progress.decisions_left() for row in rows)
+        fitting = [bucket for bucket in self._buckets if bucket.positions == positions]
+        decisions = max((b.decisions for b in fitting if b.decisions <= least), default=min(b.decisions for b in fitting))
+        sizes = [bucket for bucket in fitting if bucket.decisions == decisions]
+        return next((bucket for bucket in sizes if bucket.rows >= len(rows)), sizes[-1])
+
+    def _finish(self, row: Running) -> PlanReply:
+        request = row.progress.request
+        del self._running[request.session]
+        return PlanReply(
+            session=request.session,
+            seq=request.seq,
+            chords=pack_values(row.progress.chords()),
+            steps=row.progress.steps,
+            reused=row.progress.reused / row.progress.end,
+            batch=row.batch,
+            queue_ms=(row.started - row.asked.arrived) * 1000,
+            device_ms=row.device_s * 1000,
+        )
+
+
+def _refusal(request: PlanRequest, problem: str) -> PlanReply:
+    return PlanReply(session=request.session, seq=request.seq, problem=problem)

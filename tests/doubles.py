@@ -1,0 +1,130 @@
+"""Stand-ins for the things at the edges: a worker that answers by hand. Shell."""
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from typing import Self
+
+from schema.chords import Chord
+from schema.codec import decode_call, encode_answers
+from schema.engine_messages import ModelInfo, PlanAnswers, PlanReply, PlanRequest, WorkerState, pack_values, unpack_values
+from schema.grid import place_in_bar
+from schema.tokens import NOTHING, NUM_CHORDS, chord_hold, chord_onset, held
+
+FRAME = struct.Struct("<IQ")
+C_MAJOR = Chord(0, "maj")
+MODELS = (ModelInfo("toy", "Online", 0.8), ModelInfo("toy-s", "RL-S", 1.0))
+
+
+def plan_by_hand(request: PlanRequest) -> list[int]:
+    """A legal plan: what is committed stays, then C major is held and struck again on bar lines."""
+    known = unpack_values(request.chords)
+    chords = known[request.first_frame - request.window_start :]
+    running = known[-1] if known else NOTHING
+    for frame in range(request.first_frame + len(chords), request.first_frame + request.lookahead_frames):
+        on_bar_line = place_in_bar(frame, request.beats_per_bar, request.bar_line) == 0
+        plain = held(running, NUM_CHORDS) == chord_hold(C_MAJOR)
+        running = chord_hold(C_MAJOR) if plain and not on_bar_line else chord_onset(C_MAJOR)
+        chords.append(running)
+    return chords[: max(request.lookahead_frames, len(chords))]
+
+
+class FakeWorker:
+    """A worker's end of the link on a Unix socket; use as an async context manager.
+
+    Switches: `drop` leaves calls unanswered, `hold` keeps them until `release`, `problem` answers with that sentence,
+    `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the wrong order.
+    """
+
+    def __init__(self, path: str, models: Sequence[ModelInfo] = MODELS) -> None:
+        self.path = path
+        self.ready = True
+        self.drop = False
+        self.hold = False
+        self.garbled = False
+        self.swapped = False
+        self.problem = ""
+        self.requests: list[PlanRequest] = []
+        self.calls: list[int] = []  # requests in each call
+        self.asked = asyncio.Event()  # set whenever a call with requests came in
+        self._models = list(models)
+        self._held: list[tuple[asyncio.StreamWriter, int, list[PlanRequest]]] = []
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        """Stop listening and end all connections, as a worker that died."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._held.clear()
+        for writer in list(self._writers):
+            writer.close()
+            await writer.wait_closed()
+
+    def release(self) -> None:
+        """Answer everything that was held."""
+        self.hold = False
+        held_back, self._held = self._held, []
+        for writer, call_id, requests in held_back:
+            self._answer(writer, call_id, requests)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while True:
+                length, call_id = FRAME.unpack(await reader.readexactly(FRAME.size))
+                self._take(writer, call_id, decode_call(await reader.readexactly(length)).requests)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    def _take(self, writer: asyncio.StreamWriter, call_id: int, requests: list[PlanRequest]) -> None:
+        if requests:
+            self.requests += requests
+            self.calls.append(len(requests))
+            self.asked.set()
+        if requests and self.hold:
+            self._held.append((writer, call_id, requests))
+        elif not (requests and self.drop):
+            self._answer(writer, call_id, requests)
+
+    def _answer(self, writer: asyncio.StreamWriter, call_id: int, requests: list[PlanRequest]) -> None:
+        if writer.is_closing():
+            return
+        replies = [self._reply(request, len(requests)) for request in requests]
+        if self.swapped:
+            replies.reverse()
+        payload = b"\xc1" if self.garbled and requests else encode_answers(PlanAnswers(replies, self._state()))
+        writer.write(FRAME.pack(len(payload), call_id) + payload)
+
+    def _reply(self, request: PlanRequest, batch: int) -> PlanReply:
+        if self.problem:
+            return PlanReply(request.session, request.seq, problem=self.problem)
+        chords = pack_values(plan_by_hand(request))
+        return PlanReply(request.session, request.seq, chords, steps=1, reused=0.5, batch=batch, queue_ms=0.1, device_ms=0.2)
+
+    def _state(self) -> WorkerState:
+        waiting = len(self._held)
+        return WorkerState(
+            ready=self.ready,
+            models=self._models,
+            slots=64,
+            slots_used=len(self.requests) % 64,
+            waiting=waiting,
+            compiles_after_ready=0,
+            rss_bytes=1_000_000,
+        )

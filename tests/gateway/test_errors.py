@@ -1,0 +1,38 @@
+"""The sentences an operator may see, word for word."""
+
+import pytest
+
+from gateway.errors import BadAnswer, NoSuchAddress, OperatorError, PortForbidden, PortInUse, SettingsError
+
+SENTENCES = [
+    (
+        SettingsError("port", expected="a whole number from 0 to 65535", got="70000"),
+        "setting port: expected a whole number from 0 to 65535, got 70000; correct it and start again",
+    ),
+    (
+        PortInUse("127.0.0.1", 8765, "--port"),
+        "expected a free port, but 127.0.0.1:8765 is in use; "
+        "stop the other process or choose another port with --port (0 takes any free one)",
+    ),
+    (
+        PortForbidden("127.0.0.1", 80, "--port"),
+        "expected a port this user may open, but 127.0.0.1:80 is reserved; choose one from 1024 upwards with --port",
+    ),
+    (
+        NoSuchAddress("1.2.3.4", "cannot assign requested address"),
+        "expected an address of this machine, got '1.2.3.4' (cannot assign requested address); use 127.0.0.1 or 0.0.0.0 with --host",
+    ),
+    (
+        BadAnswer("/run/w.sock", expected="plan answers", got="trailing bytes"),
+        "worker /run/w.sock: expected plan answers, got trailing bytes; gateway and worker must be of the same version",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "sentence"), SENTENCES)
+def test_sentences_say_expected_got_and_what_to_do(error, sentence):
+    assert str(error) == sentence
+
+
+def test_every_operator_error_is_in_the_table():
+    assert set(OperatorError.__subclasses__()) <= {type(error) for error, _ in SENTENCES}
