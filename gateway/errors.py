@@ -1,4 +1,6 @@
-"""What can go wrong for the operator, each as one sentence: expected, got, what to do. Pure."""
+"""What can go wrong: for the operator, each as one sentence (expected, got, what to do), and inside the gateway. Pure."""
+
+from schema.codes import Close
 
 
 class OperatorError(Exception):
@@ -72,3 +74,15 @@ class BadAnswer(Exception):
 
     def __str__(self) -> str:
         return f"worker {self.path}: expected {self.expected}, got {self.got}; gateway and worker must be of the same version"
+
+
+class NoHello(TimeoutError):
+    """The peer did not say hello in time (C3)."""
+
+
+class Judged(Exception):
+    """A verdict of `admission` that ends the connection."""
+
+    def __init__(self, close: Close) -> None:
+        super().__init__(close)
+        self.close = close

@@ -17,7 +17,7 @@ from gateway.errors import BadAnswer
 from gateway.plan_pool import GiveUp, Orders, PlanPool, PoolLimits
 from gateway.settings import GatewaySettings
 from schema.codec import decode_answers, encode_call
-from schema.engine_messages import PlanAnswers, PlanCall, PlanReply, PlanRequest, WorkerState
+from schema.engine_messages import PlanCall, PlanReply, PlanRequest, WorkerState
 
 FRAME = struct.Struct("<IQ")
 DESCRIBE = 0
@@ -161,15 +161,12 @@ class LocalPool:
             answers = decode_answers(payload)
         except msgspec.DecodeError as problem:
             raise BadAnswer(worker, expected="plan answers", got=str(problem)) from None
-        self._note_state(worker, call_id, answers)
-        if call_id != DESCRIBE:
-            self._carry_out(self._pool.answered(worker, call_id, answers.replies, self._loop.time()))
-
-    def _note_state(self, worker: str, call_id: int, answers: PlanAnswers) -> None:
+        self._states[worker] = answers.worker
         if call_id == DESCRIBE:
             self._asked.discard(worker)
-        self._states[worker] = answers.worker
-        self._events.worker_changed(worker, answers.worker)
+            self._events.worker_changed(worker, answers.worker)
+        else:
+            self._carry_out(self._pool.answered(worker, call_id, answers.replies, self._loop.time()))
 
     def _ask(self, worker: str) -> None:
         """Ask how a worker is, unless it still owes the last answer."""

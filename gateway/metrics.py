@@ -1,16 +1,22 @@
-"""Every series the gateway exports, in a registry of its own. Shell.
+"""Every series the gateway exports, in a registry of its own, and the port they are read from. Shell.
 
 Names begin with `sideman_` and use base units. Labels come from closed sets: stages, outcomes, codes, message types, and the
 names of the models the workers report. No session, address or text is ever a label.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import get_args
+import asyncio
+import socket
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import NamedTuple, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from schema.client_messages import KeepReason, Plan
+from gateway.session import Effects
+from gateway.settings import GatewaySettings
+from schema.client_messages import Error, GatewayMessage, Keep, KeepReason, Plan, Welcome
 from schema.codes import CLOSES, ErrorCode
 from schema.engine_messages import WorkerState
 
@@ -29,6 +35,14 @@ MESSAGES = ("hello", "configure", "history", "tick", "reset", "bye")
 HANDSHAKE_REFUSALS = ("origin", "pending_handshakes", "handshake_size", "handshake_rate")
 REFUSALS = (*(str(code) for code in ErrorCode), *HANDSHAKE_REFUSALS)
 CLOSE_CODES = (*(str(close.code) for close in CLOSES), "1001", "1002", "1003", "1005", "1006", "1007", "other")
+
+
+class HttpAnswer(NamedTuple):
+    """An answer of the metrics port."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
 
 
 class Metrics:
@@ -101,8 +115,38 @@ class Metrics:
         for label in labels:
             metric.labels(label)
 
-    def plan(self, plan: Plan) -> None:
-        """A plan left for its player."""
+    def sent(self, message: GatewayMessage) -> None:
+        """A message left for its player."""
+        match message:
+            case Plan():
+                self._plan(message)
+            case Keep():
+                self.plans.labels(f"keep_{message.reason}").inc()
+            case Error():
+                self.refusals.labels(message.code).inc()
+            case Welcome():
+                self.sessions_started.inc()
+
+    def measured(self, round_trip_ms: float, budget_ms: float) -> None:
+        """A client told its last round trip."""
+        self.round_trip.observe(round_trip_ms / 1000.0)
+        self.round_trip_budget.observe(round_trip_ms / budget_ms)
+
+    def effects(self, effects: Effects, model: str) -> None:
+        """What a session measured."""
+        if effects.late_frames:
+            self.late_frames.inc(effects.late_frames)
+        if effects.decision_age_frames is not None:
+            self.decision_age.observe(effects.decision_age_frames)
+        if effects.planned_overlap:
+            self.planned_overlap.inc(effects.planned_overlap)
+            self.revised_chords.inc(effects.revised_chords)
+        fitting, judged = effects.note_in_chord
+        if judged:
+            self.judged_frames.labels(model).inc(judged)
+            self.in_chord_frames.labels(model).inc(fitting)
+
+    def _plan(self, plan: Plan) -> None:
         self.plans.labels("fresh").inc()
         self.plan_steps.observe(plan.timing.steps)
         self.reused.observe(plan.timing.reused)
@@ -115,7 +159,7 @@ class Metrics:
         """A connection ended."""
         self.closes.labels(str(code) if str(code) in CLOSE_CODES else "other").inc()
 
-    def workers(self, states: Sequence[WorkerState]) -> None:
+    def workers(self, states: Collection[WorkerState]) -> None:
         """How the connected workers are now."""
         self.workers_ready.set(sum(state.ready for state in states))
         self.worker_slots.set(sum(state.slots for state in states))
@@ -124,9 +168,9 @@ class Metrics:
         self.worker_compiles.set(sum(state.compiles_after_ready for state in states))
         self.worker_rss.set(sum(state.rss_bytes for state in states))
 
-    def exposition(self) -> bytes:
+    def exposition(self) -> HttpAnswer:
         """All series in the Prometheus text format."""
-        return generate_latest(self.registry)
+        return HttpAnswer(HTTPStatus.OK, generate_latest(self.registry), CONTENT_TYPE_LATEST)
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"sideman_{name}", text, labels, buckets=buckets, registry=self.registry)
@@ -136,3 +180,71 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"sideman_{name}", text, labels, registry=self.registry)
+
+
+class MetricsPort:
+    """A very small HTTP server for probes and scrapers: one GET or HEAD per connection, on the players' event loop."""
+
+    def __init__(self, settings: GatewaySettings, answer: Callable[[str], HttpAnswer | None]) -> None:
+        self._settings = settings
+        self._answer = answer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Listen on a bound socket."""
+        self._server = await asyncio.start_server(self._accept, sock=listener, limit=self._settings.http_header_bytes)
+
+    async def stop(self) -> None:
+        """Stop listening and end what is under way."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._tasks) >= self._settings.max_http_connections:
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(self._settings.http_timeout_s):
+                    await self._respond(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+        except asyncio.LimitOverrunError:
+            method, answer = "GET", HttpAnswer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"headers over the limit: send less\n")
+        except ValueError:
+            method, answer = "GET", HttpAnswer(HTTPStatus.BAD_REQUEST, b"expected an HTTP request\n")
+        else:
+            answer = self._choose(method, path.partition("?")[0])
+        lines = (
+            f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
+            f"Content-Type: {answer.content_type}",
+            f"Content-Length: {len(answer.body)}",
+            "Cache-Control: no-store",
+            "Connection: close",
+        )
+        writer.write("\r\n".join((*lines, "", "")).encode() + (b"" if method == "HEAD" else answer.body))
+        await writer.drain()
+        writer.write_eof()
+        while await reader.read(self._settings.http_header_bytes):  # until the peer has taken everything and closes
+            pass
+
+    def _choose(self, method: str, path: str) -> HttpAnswer:
+        if method not in ("GET", "HEAD"):
+            return HttpAnswer(HTTPStatus.METHOD_NOT_ALLOWED, b"only GET and HEAD are answered here\n")
+        if path == "/healthz":
+            return HttpAnswer(HTTPStatus.OK, b"the event loop answers\n")
+        return self._answer(path) or HttpAnswer(HTTPStatus.NOT_FOUND, b"only /healthz, /readyz and /metrics are here\n")

@@ -4,7 +4,6 @@ A plan is a pure function of its `Situation` (P8). Chords that are known beforeh
 what sounded, what is committed (P2), and N for the rest of the initial silence (P7).
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from schema.chords import print_symbol
 from schema.client_messages import ChordRun, Plan, Settings, Timing
 from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms, window_start
-from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs
+from schema.plan import ChordPlan, committed_chords, committed_until, plan_frames, runs
 from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break
 from schema.voicing import voice
 
@@ -133,10 +132,16 @@ def revision(previous: Planned | None, planned: Planned) -> tuple[int, int]:
 
 
 def _pitches(plan: ChordPlan, situation: Situation) -> tuple[tuple[int, ...], ...]:
-    """Pitches for each frame of the plan."""
-    chord_runs = runs(plan.chords, plan.first_frame)
-    by_run = _pitches_of_runs(chord_runs, situation)
-    return tuple(pitches for run, pitches in zip(chord_runs, by_run, strict=True) for _ in range(run.length))
+    """Pitches for each frame: what sounds keeps its own, committed chords keep those they were sent with, the rest is led on from there."""
+    previous, voicing = situation.previous, situation.jam.voicing
+    result: list[tuple[int, ...]] = []
+    for run in runs(plan.chords, plan.first_frame):
+        if run.onset and previous and run.start < previous.plan.committed_until:
+            voicing = previous.pitches[run.start - previous.plan.first_frame]
+        elif run.onset:
+            voicing = _voice(chord_of(run.value), voicing, situation.settings.voicing)
+        result += [() if run.value == NOTHING else voicing] * run.length
+    return tuple(result)
 
 
 def _decided(plan: ChordPlan, situation: Situation) -> tuple[int | None, ...]:
@@ -147,19 +152,3 @@ def _decided(plan: ChordPlan, situation: Situation) -> tuple[int | None, ...]:
         offset = plan.first_frame - previous.plan.first_frame
         kept = previous.decided[offset : max(offset, previous.plan.committed_until - previous.plan.first_frame)]
     return kept + (situation.jam.frame,) * (len(plan.chords) - len(kept))
-
-
-def _pitches_of_runs(chord_runs: Sequence[Run], situation: Situation) -> list[tuple[int, ...]]:
-    """Pitches for each run: what sounds keeps its own, what is committed keeps those it was sent with, the rest is led from chord to chord."""
-    previous, voicing = situation.previous, situation.jam.voicing
-    result: list[tuple[int, ...]] = []
-    for run in chord_runs:
-        if run.value == NOTHING:
-            result.append(())
-            continue
-        if run.onset and previous and run.start < previous.plan.committed_until:
-            voicing = previous.pitches[run.start - previous.plan.first_frame]
-        elif run.onset:
-            voicing = _voice(chord_of(run.value), voicing, situation.settings.voicing)
-        result.append(voicing)
-    return result

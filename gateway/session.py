@@ -54,9 +54,9 @@ class Effects(NamedTuple):
     acknowledged: int | None = None  # plans up to this seq are applied or void
     late_frames: int = 0  # frames after the silence that began without a plan (P5)
     decision_age_frames: int | None = None  # of the chord that sounds now
-    revised_chords: int = 0  # uncommitted frames the new plan changed,
-    planned_overlap: int = 0  # of so many that both plans cover
-    note_in_chord: tuple[int, int] = (0, 0)  # newly complete frames whose note is a chord tone, of so many with note and chord
+    revised_chords: int = 0  # frames of `planned_overlap` whose chord the new plan changed
+    planned_overlap: int = 0  # frames that the new plan and the one before cover and the one before left open
+    note_in_chord: tuple[int, int] = (0, 0)  # newly complete frames with note and chord: in how many the note is a chord tone, and all
 
 
 class _Asked(NamedTuple):
@@ -200,9 +200,9 @@ class Session:
         self._jam = play(jam, tick.frame, events, sounding)
         self._least_frame = tick.frame + 1
         self._least_seq = tick.seq + 1
-        if sounding.planned is not self._applied:
+        if sounding.planned is not None and sounding.planned is not self._applied:
             self._applied = sounding.planned
-            self._sent = {seq: planned for seq, planned in self._sent.items() if sounding.planned and seq > sounding.planned.seq}
+            self._sent = {seq: sent for seq, sent in self._sent.items() if seq > sounding.planned.seq}  # only newer plans count (P3)
         messages, request = self._answer(_Asked(tick.seq, now), now)
         return Effects(
             messages,

@@ -4,15 +4,18 @@ Environment: SIDEMAN_<NAME>, for example SIDEMAN_PORT=9000; lists are separated 
 Where a reason says [M], it was measured (see DECISIONS).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
+from gateway.admission import Allowance, Rate
 from gateway.errors import SettingsError
 from schema.client_messages import MAX_HISTORY_FRAMES, Limits
 
 PREFIX = "SIDEMAN_"
 LOCAL_ORIGIN = "local"  # stands for http://localhost and http://127.0.0.1 with any port
+_LOCAL_PAGE = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 Number = TypeVar("Number", int, float)
 
 
@@ -53,8 +56,8 @@ class GatewaySettings:
     max_fragments: int = _within(16, 1, 4096)  # WebSocket frames of one message; no honest client fragments small messages
     read_queue_high: int = _within(16, 1, 1024)  # messages decoded later; then reading pauses
     read_queue_low: int = _within(4, 0, 1024)  # messages; then reading goes on
-    messages_per_second: float = _within(20.0, 1.0, 10_000.0)  # per second; 300 BPM is 20 ticks
-    message_burst: int = _within(40, 1, 10_000)  # at once; two seconds of a stalled network
+    messages_per_second: float = _within(25.0, 1.0, 10_000.0)  # per second; 300 BPM is 20 ticks, the rest is for `configure`
+    message_burst: int = _within(50, 1, 10_000)  # at once; two seconds of a stalled network
     frames_per_second: float = _within(100.0, 1.0, 100_000.0)  # WebSocket frames, control frames too; a flood freezes the loop [M]
     frame_burst: int = _within(200, 1, 100_000)  # WebSocket frames at once
     bytes_per_second: float = _within(32_768.0, 1024.0, 1e9)  # bytes; four times an honest peak
@@ -69,7 +72,7 @@ class GatewaySettings:
     write_limit_bytes: int = _within(4096, 512, 1_048_576)  # bytes in the process before a send waits
     send_timeout_s: float = _within(1.0, 0.01, 60.0)  # s for one message, then the connection is cut
     max_unacknowledged: int = _within(8, 1, 1000)  # plans not applied; then no more are sent (4002 follows)
-    unacknowledged_timeout_s: float = _within(5.0, 0.1, 600.0)  # s in that state, then 4002
+    unacknowledged_timeout_s: float = _within(5.0, 0.01, 600.0)  # s in that state, then 4002
 
     # Signs of life and leaving
     ping_after_s: float = _within(10.0, 0.05, 600.0)  # s of silence before a ping; proxies cut idle connections at 30 s
@@ -102,6 +105,10 @@ class GatewaySettings:
         if self.byte_burst < self.max_message_bytes:
             raise SettingsError("byte_burst", expected=f"at least max_message_bytes = {self.max_message_bytes}", got=str(self.byte_burst))
 
+    def allows(self, origin: str) -> bool:
+        """C7: whether pages of this origin may connect; exact matches only, and `local` for this machine's own pages."""
+        return origin in self.origins or (LOCAL_ORIGIN in self.origins and _LOCAL_PAGE.fullmatch(origin) is not None)
+
     def limits(self) -> Limits:
         """What `welcome` tells a client about all this."""
         return Limits(
@@ -110,6 +117,17 @@ class GatewaySettings:
             message_burst=self.message_burst,
             max_events_per_tick=64,
             history_frames=MAX_HISTORY_FRAMES,
+        )
+
+    def allowance(self) -> Allowance:
+        """What one connection may send."""
+        return Allowance(
+            messages=Rate(self.messages_per_second, self.message_burst),
+            received_bytes=Rate(self.bytes_per_second, self.byte_burst),
+            frames=Rate(self.frames_per_second, self.frame_burst),
+            slow_downs=self.slow_downs_before_close,
+            errors=self.errors_before_close,
+            window_s=self.error_window_s,
         )
 
 

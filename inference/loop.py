@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from inference.planner import Bucket, Decision, Work
@@ -44,18 +44,21 @@ class Resident:
         self.scheduler = Scheduler(engine.slots, buckets)
 
 
-def answer(resident: Resident, requests: Sequence[PlanRequest]) -> list[PlanReply]:
-    """Answer requests on the calling thread, batched as the device thread would: for the golden plan, simulation and benchmarks."""
+def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:
+    """Answer requests on the calling thread, batched as the device thread would, each as soon as it is complete.
+
+    For the golden plan, simulation and benchmarks. Deadlines never pass here.
+    """
     scheduler = resident.scheduler
-    replies = [reply for request in requests for reply in scheduler.add(request, 0.0)]
+    for request in requests:
+        yield from scheduler.add(request, 0.0)
     while not scheduler.idle:
         batch, early = scheduler.schedule(0.0)
-        replies += early
+        yield from early
         if batch is not None:
             began = time.perf_counter()
             decided = resident.engine.run(batch.works, batch.bucket)
-            replies += scheduler.complete(batch, decided, time.perf_counter() - began)
-    return replies
+            yield from scheduler.complete(batch, decided, time.perf_counter() - began)
 
 
 class DeviceLoop:

@@ -163,6 +163,6 @@ def _show_extension(code: int, data: memoryview) -> str:
 
 
 def _brief(text: str, limit: int = 60) -> str:
-    """The text on one line, of at most `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    """The text on one line of at most `limit` characters, all of them printable."""
+    cut = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(c if c.isprintable() else "?" for c in cut)

@@ -1,12 +1,18 @@
-"""Stand-ins for the things at the edges: a worker that answers by hand. Shell."""
+"""Stand-ins for the things at the edges: a worker that answers by hand, a client by hand, and a gateway between them. Shell."""
 
 import asyncio
 import struct
 from collections.abc import Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from schema import codes
 from schema.chords import Chord
-from schema.codec import decode_call, encode_answers
+from schema.client_messages import Configure, Hello, Welcome
+from schema.codec import MSGPACK, decode_call, decode_gateway, encode, encode_answers
 from schema.engine_messages import ModelInfo, PlanAnswers, PlanReply, PlanRequest, WorkerState, pack_values, unpack_values
 from schema.grid import place_in_bar
 from schema.tokens import NOTHING, NUM_CHORDS, chord_hold, chord_onset, held
@@ -33,7 +39,7 @@ class FakeWorker:
     """A worker's end of the link on a Unix socket; use as an async context manager.
 
     Switches: `drop` leaves calls unanswered, `hold` keeps them until `release`, `problem` answers with that sentence,
-    `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the wrong order.
+    `plan` makes the chords, `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the wrong order.
     """
 
     def __init__(self, path: str, models: Sequence[ModelInfo] = MODELS) -> None:
@@ -44,6 +50,7 @@ class FakeWorker:
         self.garbled = False
         self.swapped = False
         self.problem = ""
+        self.plan = plan_by_hand
         self.requests: list[PlanRequest] = []
         self.calls: list[int] = []  # requests in each call
         self.asked = asyncio.Event()  # set whenever a call with requests came in
@@ -114,7 +121,7 @@ class FakeWorker:
     def _reply(self, request: PlanRequest, batch: int) -> PlanReply:
         if self.problem:
             return PlanReply(request.session, request.seq, problem=self.problem)
-        chords = pack_values(plan_by_hand(request))
+        chords = pack_values(self.plan(request))
         return PlanReply(request.session, request.seq, chords, steps=1, reused=0.5, batch=batch, queue_ms=0.1, device_ms=0.2)
 
     def _state(self) -> WorkerState:
@@ -128,3 +135,92 @@ class FakeWorker:
             compiles_after_ready=0,
             rss_bytes=1_000_000,
         )
+
+
+SOON_S = 20.0  # a test that waits this long has failed
+SLOW_TEMPO = Configure(bpm=20.0, silence_beats=0, commit_beats=1)  # 600 ms for a plan: enough on a busy machine
+
+
+class Client:
+    """A player by hand: sends what it is told, reads one message at a time."""
+
+    def __init__(self, socket, subprotocol):
+        self.socket = socket
+        self.subprotocol = subprotocol
+
+    async def send(self, *messages):
+        for message in messages:
+            raw = message if isinstance(message, (str, bytes)) else encode(message, self.subprotocol)
+            await self.socket.send(raw)
+
+    async def next(self):
+        async with asyncio.timeout(SOON_S):
+            return decode_gateway(await self.socket.recv(), self.subprotocol)
+
+    async def ask(self, *messages):
+        await self.send(*messages)
+        return await self.next()
+
+    async def closed(self):
+        """The close code and reason, after whatever messages still come; None if no close frame came."""
+        try:
+            while True:
+                await self.next()
+        except ConnectionClosed as end:
+            return end.rcvd and codes.Close(end.rcvd.code, end.rcvd.reason)
+
+    async def hello(self):
+        welcome = await self.ask(Hello(client="test"))
+        assert isinstance(welcome, Welcome)
+        return welcome
+
+    async def ready(self):
+        """Say hello and choose settings that bring a plan for every tick."""
+        await self.hello()
+        await self.ask(SLOW_TEMPO)
+        return self
+
+
+class House:
+    """A running gateway, its worker, and connections to it."""
+
+    def __init__(self, gateway, worker):
+        self.gateway = gateway
+        self.worker = worker
+
+    @property
+    def url(self):
+        return f"ws://127.0.0.1:{self.gateway.port}"
+
+    @asynccontextmanager
+    async def client(self, subprotocol=MSGPACK, **options):
+        offered = [subprotocol] if subprotocol else None
+        async with connect(self.url, subprotocols=offered, compression=None, proxy=None, close_timeout=1, **options) as socket:
+            yield Client(socket, subprotocol)
+
+    def metric(self, name, **labels):
+        return self.gateway.metrics.registry.get_sample_value(f"sideman_{name}", labels)
+
+    async def get(self, path, method="GET"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.gateway.metrics_port)
+        try:
+            writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            async with asyncio.timeout(SOON_S):
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        return int(head.split()[1]), body.decode()
+
+    async def until(self, holds):
+        """Let the loop run until something holds; each turn is a request the loop answers."""
+        async with asyncio.timeout(SOON_S):
+            while not holds():
+                await self.get("/healthz")
+
+    async def until_ready(self):
+        await self.until(lambda: self.gateway.pool.describe())
+
+    async def until_lost(self):
+        await self.until(lambda: not self.gateway.pool.describe())

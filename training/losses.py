@@ -30,6 +30,6 @@ def cross_entropy(
     """Mean negative log likelihood (nats) and accuracy over the targets that count."""
     log_p = jax.nn.log_softmax(logits, axis=-1)
     nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
-    total = jnp.maximum(counts.sum(), 1)
+    total = jnp.maximum(counts.sum(), 1).astype(log_p.dtype)
     hits = (logits.argmax(-1) == target) & counts
-    return jnp.where(counts, nll, 0.0).sum() / total, hits.sum() / total
+    return jnp.where(counts, nll, 0.0).sum() / total, hits.sum().astype(log_p.dtype) / total

@@ -40,7 +40,7 @@ SERIES = {
 
 
 def families(metrics):
-    return {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
+    return {family.name: family for family in text_string_to_metric_families(metrics.exposition().body.decode())}
 
 
 def value(metrics, sample, **labels):
@@ -87,7 +87,7 @@ def test_unknown_close_codes_share_one_label():
 def test_a_plan_fills_its_series():
     metrics = Metrics()
     timing = Timing(gateway_ms=20.0, queue_ms=2.0, device_ms=8.0, steps=3, reused=0.9, batch=2)
-    metrics.plan(Plan(1, 5, 7, [], timing))
+    metrics.sent(Plan(1, 5, 7, [], timing))
     assert value(metrics, "sideman_plans_total", outcome="fresh") == 1
     assert value(metrics, "sideman_plan_steps_sum") == 3
     assert value(metrics, "sideman_stage_seconds_sum", stage="device") == pytest.approx(0.008)

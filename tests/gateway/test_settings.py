@@ -33,8 +33,13 @@ def test_lists_are_separated_by_commas():
 
 def test_welcome_gets_the_limits_that_hold():
     limits = load({}, message_burst=10).limits()
-    assert (limits.max_message_bytes, limits.messages_per_second, limits.message_burst) == (16_384, 20.0, 10)
+    assert (limits.max_message_bytes, limits.messages_per_second, limits.message_burst) == (16_384, 25.0, 10)
     assert (limits.max_events_per_tick, limits.history_frames) == (64, 1024)
+
+
+def test_the_allowance_of_a_connection_follows_the_settings():
+    allowance = load({}, frame_burst=7, errors_before_close=3).allowance()
+    assert (allowance.frames.burst, allowance.errors, allowance.messages.per_second) == (7, 3, 25.0)
 
 
 @pytest.mark.parametrize(

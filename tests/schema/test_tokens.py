@@ -139,7 +139,7 @@ def test_words_on_the_wire_are_the_vocabulary():
 
 def test_sizes():
     """Counts follow from 12 roots and 128 pitches; an action is nothing, hold or one of the onsets."""
-    assert NUM_CHORDS == 12 * len(QUALITY_NAMES)
+    assert 12 * len(QUALITY_NAMES) == NUM_CHORDS
     assert NUM_CHORD_ACTIONS == NUM_CHORDS + 2
     assert NUM_MELODY_ACTIONS == NUM_PITCHES + 2 == 130
 

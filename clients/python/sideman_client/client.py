@@ -46,6 +46,7 @@ from sideman_client.opening import Backoff, close_code, open_session, refusal
 ANSWER_TIMEOUT_S = 10.0
 LEAVING_TIMEOUT_S = 2.0
 MAX_WAITING_MESSAGES = 1024  # for iteration; the oldest go first
+MAX_UNANSWERED_TICKS = 256  # of older ones the round trip is forgotten
 HISTORY_FRAMES = (1024, 512, 256)  # tried in this order until the message is small enough (C5)
 NORMAL_CLOSE = 1000
 
@@ -63,9 +64,10 @@ class State(StrEnum):
 
 @dataclass
 class _Asked:
-    """A message that `configured` or `error` will answer, and who waits for it."""
+    """A message that `configured` or `error` will answer, the frame of the tick before it, and who waits for the answer."""
 
     message: Configure | Reset
+    frame: int | None
     answer: asyncio.Future[Configured] | None
 
 
@@ -82,7 +84,9 @@ class SidemanClient:
         self._backoff = backoff
         self._on_message = on_message
         self._chosen = Configure()
+        self._to_ask: deque[_Asked] = deque()  # while reconnecting
         self._asked: deque[_Asked] = deque()
+        self._attempt = 0
         self._waiting: deque[GatewayMessage] = deque(maxlen=MAX_WAITING_MESSAGES)
         self._news = asyncio.Event()
         self._sent_at: dict[int, float] = {}
@@ -122,6 +126,7 @@ class SidemanClient:
         tick = self.jam.tick(frame, self._round_trip_ms)
         self._round_trip_ms = None
         self._sent_at[tick.seq] = asyncio.get_running_loop().time()
+        self._sent_at.pop(tick.seq - MAX_UNANSWERED_TICKS, None)
         await self._send(tick)
         return tick
 
@@ -161,9 +166,11 @@ class SidemanClient:
     async def _ask(self, message: Configure | Reset) -> Configured:
         self._check_alive()
         answer: asyncio.Future[Configured] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(message, answer))
+        asked = _Asked(message, self.jam.ticked_frame, answer)
         if self.state is State.OPEN:
-            await self._send(message)
+            await self._put(asked)
+        else:
+            self._to_ask.append(asked)
         either: list[asyncio.Future[Configured] | asyncio.Task[None]] = [answer, self._reader]
         done, _ = await asyncio.wait(either, timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         if answer in done:
@@ -177,6 +184,10 @@ class SidemanClient:
             self.raise_failure()
             raise NotConnected(expected="an open session", got="one that has ended", advice="open a new one with connect()")
 
+    async def _put(self, asked: _Asked) -> None:
+        self._asked.append(asked)
+        await self._send(asked.message)
+
     async def _send(self, message: ClientMessage) -> None:
         """Send, or leave it: if the connection is gone the reader notices too, and history makes up for it."""
         try:
@@ -187,7 +198,7 @@ class SidemanClient:
     def _history(self, frame: int) -> History:
         """The longest history the gateway takes in one message; at least what plans depend on."""
         for max_frames in HISTORY_FRAMES:
-            message = self.jam.history(frame, max_frames)
+            message = self.jam.history(frame, min(max_frames, self.welcome.limits.history_frames))
             if len(encode(message, self._subprotocol)) <= self.welcome.limits.max_message_bytes:
                 break
         return message
@@ -214,6 +225,7 @@ class SidemanClient:
             return
         round_trip_ms = None
         if isinstance(message, Plan | Keep):
+            self._attempt = 0
             round_trip_ms = self._round_trip_of(message)
         elif isinstance(message, Configured | Error):
             self._answer(message)
@@ -229,7 +241,6 @@ class SidemanClient:
         if sent_at is None:
             return None
         round_trip_ms = (asyncio.get_running_loop().time() - sent_at) * 1000.0
-        self._sent_at = {seq: at for seq, at in self._sent_at.items() if seq > answer.seq}
         if isinstance(answer, Plan):
             self._round_trip_ms = round_trip_ms
         return round_trip_ms
@@ -239,8 +250,10 @@ class SidemanClient:
         if not self._asked or (isinstance(message, Error) and not _refuses_question(message)):
             return
         asked = self._asked.popleft()
-        if isinstance(message, Configured) and isinstance(asked.message, Configure):
-            self._chosen = _merged(self._chosen, asked.message)
+        if isinstance(message, Configured):
+            self.jam.follow_settings(message.settings, asked.frame)
+            if isinstance(asked.message, Configure):
+                self._chosen = _merged(self._chosen, asked.message)
         if asked.answer is None or asked.answer.done():
             return
         if isinstance(message, Configured):
@@ -255,32 +268,37 @@ class SidemanClient:
         self.state = State.RECONNECTING
         self._sent_at.clear()
         problem: SidemanError = refusal(closed)
-        for attempt in range(self._backoff.attempts):
-            await asyncio.sleep(self._backoff.delay_s(attempt, random.random()))
+        while self._attempt < self._backoff.attempts:
+            await asyncio.sleep(self._backoff.delay_s(self._attempt, random.random()))
+            self._attempt += 1  # back to 0 only when a tick is answered
             try:
-                self._connection, welcome = await open_session(self.url, self._hello, self._subprotocol)
+                self._connection, self.welcome = await open_session(self.url, self._hello, self._subprotocol)
             except (CannotConnect, ClosedByGateway) as refused:
                 if isinstance(refused, ClosedByGateway) and not should_reconnect(refused.code):
                     raise
                 problem = refused
                 continue
-            await self._resume(welcome)
+            await self._resume()
             return
         advice = "check the network and the gateway, then start again; the jam so far is in `jam`"
         raise ConnectionLost(expected=f"to come back within {self._backoff.attempts} attempts", got=problem.got, advice=advice)
 
-    async def _resume(self, welcome: Welcome) -> None:
-        """Settings first, then what is still unanswered, then the history; ticks go on from here."""
-        self.welcome = welcome
-        waiting = [asked for asked in self._asked if asked.answer is not None and not asked.answer.done()]
-        again = [] if self._chosen == Configure() else [_Asked(self._chosen, None)]
-        self._asked = deque(again + waiting)
-        for asked in self._asked:
-            await self._send(asked.message)
-        if self.jam.frames:
-            await self._send(self._history(len(self.jam.frames) - 1))
+    async def _resume(self) -> None:
+        """Settings first, then the history, then what is still unanswered; ticks go on from here."""
+        self._to_ask.extendleft(asked for asked in reversed(self._asked) if asked.answer is not None and not asked.answer.done())
+        self._asked.clear()
+        if self._chosen == Configure():
+            self.jam.follow_settings(self.welcome.settings, None)
         else:
-            self.jam.seed = welcome.seed
+            await self._put(_Asked(self._chosen, None, None))
+        frame = len(self.jam.frames) - 1 if self.jam.frames else None
+        if frame is None:
+            self.jam.seed = self.welcome.seed
+        else:
+            await self._send(self._history(frame))
+        while self._to_ask:
+            asked = self._to_ask.popleft()
+            await self._put(_Asked(asked.message, frame, asked.answer))
         self.reconnects += 1
         self.state = State.OPEN
 

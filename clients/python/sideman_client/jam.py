@@ -17,7 +17,6 @@ from sideman_client.generated.messages import (
     MAX_HISTORY_FRAMES,
     Applied,
     ChordRun,
-    Configured,
     GatewayMessage,
     History,
     Keep,
@@ -88,13 +87,18 @@ class Jam:
         self._next_seq = 1
 
     @property
+    def ticked_frame(self) -> int | None:
+        """The frame of the last tick, or None."""
+        return self._last_tick.frame if self._last_tick is not None else None
+
+    @property
     def silence_frames(self) -> int:
         """Length of the initial silence."""
         return self.settings.silence_beats * FRAMES_PER_BEAT
 
     def note(self, event: NoteEvent) -> None:
         """Take one note event; events come in order of time, none older than the last tick. Raises EventOutOfOrder."""
-        oldest = max(self._events[-1].frame if self._events else 0, self._last_tick.frame if self._last_tick else 0)
+        oldest = max(self._events[-1].frame if self._events else 0, self.ticked_frame or 0)
         if event.frame < oldest:
             advice = "stamp a note with the frame in which it happens, and report it at the next tick"
             raise EventOutOfOrder(expected=f"note events of frame {oldest} or later", got=f"one of frame {event.frame}", advice=advice)
@@ -116,11 +120,18 @@ class Jam:
         if isinstance(message, Plan):
             if message.seq > self._newest_seq:
                 self.plan, self._newest_seq = message, message.seq
-        elif isinstance(message, Keep):
-            if message.reason == "listening":
-                self._listened_seq = message.seq
-        elif isinstance(message, Configured):
-            self._take_settings(message)
+        elif isinstance(message, Keep) and message.reason == "listening":
+            self._listened_seq = message.seq
+
+    def follow_settings(self, settings: Settings, asked_frame: int | None) -> None:
+        """Take new settings, asked for after the tick of `asked_frame` (None: before any), or all settings of a new connection.
+
+        G4: where the bar changes its length, the last bar line before stays one.
+        """
+        if asked_frame is not None and settings.beats_per_bar != self.settings.beats_per_bar:
+            bar = self.settings.beats_per_bar * FRAMES_PER_BEAT
+            self.bar_line = asked_frame - (asked_frame - self.bar_line) % bar
+        self.settings = settings
 
     def begin_frame(self, frame: int) -> Sounding:
         """What sounds in `frame`, decided now for it and every frame before it that was skipped. The same answer ever after."""
@@ -131,7 +142,7 @@ class Jam:
 
     def needs_history(self, frame: int) -> bool:
         """Whether a tick for `frame` alone would be refused, so that `history(frame - 1)` must be sent before it (T4)."""
-        jump = frame - (self._last_tick.frame if self._last_tick else 0)
+        jump = frame - (self.ticked_frame or 0)
         return frame > 0 and (jump > MAX_JUMP_FRAMES or self._due(frame) - self._unsent_index + len(self._carried) > MAX_TICK_EVENTS)
 
     def tick(self, frame: int, round_trip_ms: float | None = None) -> Tick:
@@ -232,10 +243,3 @@ class Jam:
                 runs.append(SymbolRun(start, length, run.symbol, onset))
                 running = run.symbol
         return PendingPlan(plan.seq, plan.committed_until, runs)
-
-    def _take_settings(self, message: Configured) -> None:
-        """G4: where the bar changes its length, the last bar line before stays one."""
-        if message.settings.beats_per_bar != self.settings.beats_per_bar and message.from_frame > 0:
-            bar = self.settings.beats_per_bar * FRAMES_PER_BEAT
-            self.bar_line += max(0, message.from_frame - self.bar_line) // bar * bar
-        self.settings = message.settings

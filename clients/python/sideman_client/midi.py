@@ -7,6 +7,7 @@ play at. Frame 0 is the last bar line at or before the first note. A note belong
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import mido
@@ -56,7 +57,7 @@ class Tune:
     def num_frames(self) -> int:
         """Frames up to the bar line at or after the end of the last note."""
         bar = self.beats_per_bar * FRAMES_PER_BEAT
-        last = max(max(int(n.onset_beats * FRAMES_PER_BEAT) + 1, -int(-n.end_beats * FRAMES_PER_BEAT // 1)) for n in self.notes)
+        last = max(max(int(n.onset_beats * FRAMES_PER_BEAT) + 1, int(n.end_beats * FRAMES_PER_BEAT)) for n in self.notes)
         return -(-last // bar) * bar
 
 
@@ -200,7 +201,7 @@ def _list(parts: Sequence[_Part]) -> str:
 def _monophonic_share(part: _Part) -> float:
     """Share of notes that begin when the note before has ended, or is in its last quarter (legato)."""
     spans = sorted(part.spans, key=lambda s: (s.start, s.end))
-    alone = sum(1 for a, b in zip(spans, spans[1:], strict=False) if b.start > a.start and a.end - b.start <= (a.end - a.start) / 4)
+    alone = sum(1 for a, b in pairwise(spans) if b.start > a.start and a.end - b.start <= (a.end - a.start) / 4)
     return (alone + 1) / len(spans)
 
 
@@ -232,7 +233,7 @@ def _quarters(signature: mido.MetaMessage) -> Fraction:
 
 def _tempo_bpm(midi: mido.MidiFile) -> float:
     tempos = [message.tempo for _, message in _metas(midi, "set_tempo") if message.tempo > 0]
-    return float(mido.tempo2bpm(tempos[0])) if tempos else DEFAULT_BPM
+    return round(float(mido.tempo2bpm(tempos[0])), 3) if tempos else DEFAULT_BPM  # the file has whole microseconds
 
 
 def _metas(midi: mido.MidiFile, kind: str) -> list[tuple[int, mido.MetaMessage]]:

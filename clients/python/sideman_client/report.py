@@ -32,7 +32,9 @@ class Report(msgspec.Struct, frozen=True):
     share_in_budget: float | None  # of all ticks sent: answered by a plan, or told to listen, within one frame
     note_in_chord: float | None  # of sounded frames with a note and a chord: the note is one of the chord's tones
     chord_changes: int  # frames whose chord is another one than in the frame before (N is a chord here)
-    revised_share: float | None  # of frames that a plan and the next one both cover: the chord became another one
+    revised_share: (
+        float | None
+    )  # of frames that a plan and the next one both cover: the chord became another one, or is struck where it was held
     decision_age_frames: float | None  # see JamLog.take
     model: str
     settings: Settings
@@ -43,6 +45,7 @@ class JamLog:
 
     def __init__(self) -> None:
         self.num_ticks = 0
+        self.num_plans = 0
         self.num_keeps = 0
         self.num_in_budget = 0
         self.round_trips_ms: list[float] = []
@@ -54,15 +57,16 @@ class JamLog:
     def take(self, answer: Plan | Keep, round_trip_ms: float | None, *, budget_ms: float, next_frame: int) -> None:
         """Count the answer to a tick; `next_frame` is the first frame that has not begun.
 
-        The age of a decision is the number of frames from the first frame of the last plan that chose this frame's chord
-        freely to the frame itself. A plan chooses a frame freely if the plan received before it had not committed it. Frames no
-        plan said anything about have no decision.
+        The age of a decision is the number of frames from the moment a frame's chord was last chosen freely to the moment it
+        sounds. The moment is the tick that was answered, one frame before the plan's first. A plan chooses a frame freely if the
+        plan received before it had not committed that frame. Frames no plan said anything about have no decision.
         """
         in_time = round_trip_ms is not None and round_trip_ms <= budget_ms
         if isinstance(answer, Keep):
             self.num_keeps += 1
             self.num_in_budget += in_time and answer.reason == "listening"
             return
+        self.num_plans += 1
         self.num_in_budget += in_time
         if round_trip_ms is not None:
             self.round_trips_ms.append(round_trip_ms)
@@ -71,17 +75,17 @@ class JamLog:
         bound = self._before.committed_until if self._before is not None else 0
         for frame in range(max(answer.first_frame, next_frame), end_frame(answer)):
             if frame >= bound or frame not in self._chosen_at:
-                self._chosen_at[frame] = answer.first_frame
+                self._chosen_at[frame] = answer.first_frame - 1
         self._compare(self._before, answer)
         self._before = answer
 
-    def report(self, jam: Jam, melody: Sequence[MelodyRun], *, budget_ms: float, num_plans: int | None = None) -> Report:
+    def report(self, jam: Jam, melody: Sequence[MelodyRun], *, budget_ms: float) -> Report:
         """The jam in numbers, once it is over; `melody` lies within its frames."""
         sounded = jam.frames[jam.silence_frames :]
         ages = [c.frame - self._chosen_at[c.frame] for c in sounded if c.planned and c.frame in self._chosen_at]
         return Report(
             frames=len(jam.frames),
-            plans=len(self.round_trips_ms) if num_plans is None else num_plans,
+            plans=self.num_plans,
             keeps=self.num_keeps,
             late_frames=jam.late_frames,
             unplanned_frames=sum(not chord.planned and chord.frame > 0 for chord in sounded),
@@ -103,7 +107,8 @@ class JamLog:
             was, now = run_at(before, frame), run_at(plan, frame)
             if was is not None and now is not None:
                 self._num_common += 1
-                self._num_revised += was.symbol != now.symbol
+                struck_before, struck_now = was.onset and was.start == frame, now.onset and now.start == frame
+                self._num_revised += (was.symbol, struck_before) != (now.symbol, struck_now)
 
 
 def round_trip(values_ms: Sequence[float]) -> RoundTrip:

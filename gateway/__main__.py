@@ -1,0 +1,70 @@
+"""`python -m gateway`: reads the settings, runs the gateway, stops it in good order. Shell."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from gateway.errors import OperatorError
+from gateway.server import Gateway
+from gateway.settings import GatewaySettings, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGINT or SIGTERM; 2 if the operator has to mend something first."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    try:
+        uvloop.run(run(read_settings(arguments)))
+    except OperatorError as problem:
+        print(f"sideman gateway: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def read_settings(arguments: Sequence[str] | None) -> GatewaySettings:
+    """Options win over the environment (SIDEMAN_PORT and so on). Raises SettingsError."""
+    parser = argparse.ArgumentParser(prog="python -m gateway", description="The WebSocket gateway of Sideman.")
+    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="players' port (8765); 0 takes any free one")
+    parser.add_argument("--metrics-port", type=int, help="port of /healthz, /readyz and /metrics (9765); 0 takes any free one")
+    parser.add_argument("--worker", action="append", metavar="PATH", help="Unix socket of a worker; may be given several times")
+    parser.add_argument("--origin", action="append", help="page that may connect; `local` stands for http://localhost with any port")
+    parser.add_argument("--max-sessions", type=int, help="seats (2000)")
+    given = parser.parse_args(arguments)
+    return load(
+        os.environ,
+        host=given.host,
+        port=given.port,
+        metrics_port=given.metrics_port,
+        workers=tuple(given.worker) if given.worker else None,
+        origins=tuple(given.origin) if given.origin else None,
+        max_sessions=given.max_sessions,
+    )
+
+
+async def run(settings: GatewaySettings) -> None:
+    """Serve until a signal comes, then leave in good order. Raises OperatorError."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Gateway(settings) as gateway:
+        gc.collect()
+        gc.freeze()  # what is here now stays: full collections need not look at it
+        print(
+            f"sideman gateway: ws://{settings.host}:{gateway.port} metrics http://{settings.host}:{gateway.metrics_port}/metrics"
+            f" workers {' '.join(settings.workers)}",
+            flush=True,
+        )
+        await stop.wait()
+    print("sideman gateway: stopped", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""`sideman bench engine`: plans over real melodies, plain against served, in one run with the same weights. Shell.
+
+*Plain* is what a server without memory does for every request: prefill the window, decode the lookahead, in one compiled call of the
+best fitting shape. *Served* is the worker's path: scheduler, slots, reuse by value. Both get the very same requests; a
+request's latency runs from when its batch was handed over to when its own plan was complete. Equality is checked chord by chord.
+"""
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+from flax import nnx
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from inference.__main__ import prepare, use_compilation_cache
+from inference.cache import bytes_per_slot
+from inference.checkpoints import load
+from inference.engine import Engine
+from inference.errors import WorkerProblem
+from inference.loop import Resident, answer
+from inference.model import build
+from inference.planner import Bucket, Progress, SlotMemory
+from inference.settings import WorkerSettings
+from schema.client_messages import Settings
+from schema.engine_messages import PlanReply, PlanRequest, unpack_values
+from schema.grid import FRAMES_PER_BEAT, frame_budget_ms
+from schema.manifest import DamagedCheckpoint
+from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
+from sideman.simulate import Melody, Player, rounds
+from sideman.tunes import fixture_tunes
+from training.corpora import CorpusProblem, read_pop909
+from training.rollouts import plain_plan
+from training.windows import split
+
+COMMITS = (0, 2, 4)  # beats
+BATCHES = (1, 8, 32)
+LOOKAHEAD_FRAMES = 4 * FRAMES_PER_BEAT  # plain planning decides one more: the melody of the frame being played may be open
+PLAIN_POSITIONS = (64, 128, 192, 256)
+PLAIN_EVERY = 8  # plain planning is measured on every eighth round: it is slow, and every round is alike
+NEAR_TIE = 1e-4  # two candidates this close may change places with the order of additions in float32
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds."""
+
+    median: float
+    p99: float
+    max: float
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    commit_beats: int
+    temperature: float
+    batch: int
+    plans: int
+    plain: Latency
+    served: Latency
+    times_faster: float  # medians
+    steps_per_plan: float
+    stood_share: float  # requests whose earlier plan stood: one step for the new frame, or none
+    compared: int  # plans made both ways
+    differing: int  # that differ at all
+    defects: int  # that differ where the candidates are not nearly tied
+
+
+class EngineReport(msgspec.Struct, frozen=True):
+    """The whole run."""
+
+    model: str
+    parameters: int
+    devices: str
+    slots: int
+    bytes_per_slot: int
+    worker_rss_bytes: int  # with every shape compiled, before plain planning's
+    half_frame_ms_at_120_bpm: float
+    cases: list[Case]
+
+
+class Bench:
+    """Both paths over the same weights."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.resident = prepare(WorkerSettings(checkpoint, Path()))
+        self.rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        manifest, weights = load(checkpoint)
+        self.manifest = manifest
+        self.parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
+        shapes = [Bucket(batch, positions, LOOKAHEAD_FRAMES + 1) for batch in BATCHES for positions in PLAIN_POSITIONS]
+        self._plain = Engine(manifest.sizes, weights, slots=max(BATCHES), buckets=shapes)
+        self._plain.warm_up()
+        self._book = build(manifest.sizes)
+        state = nnx.state(self._book)
+        nnx.replace_by_pure_dict(state, weights)
+        nnx.update(self._book, state)
+
+    def case(self, tunes: Sequence[Melody], settings: Settings, batch: int, num_rounds: int) -> Case:
+        """Replay `batch` melodies side by side."""
+        players = [Player(tunes[i % len(tunes)], self.resident.info, settings, name=f"{settings}{batch}{i}", seed=i) for i in range(batch)]
+        served_s: list[float] = []
+        plain_s: list[float] = []
+        replies: list[PlanReply] = []
+        compared = differing = defects = done = 0
+        for asked in rounds(players):
+            if len(asked) < batch:  # still listening, or the shortest melody is over
+                continue
+            requests = [request for _, request in asked]
+            by_name = {request.session: player for player, request in asked}
+            answered = timed_answer(self.resident, requests)
+            for reply, seconds in answered:
+                by_name[reply.session].take(reply)
+                served_s.append(seconds)
+                replies.append(reply)
+            if done % PLAIN_EVERY == 0:
+                plans, seconds = self.plain(requests)
+                plain_s += [seconds] * batch
+                got = {reply.session: unpack_values(reply.chords) for reply, _ in answered}
+                for request, plan in zip(requests, plans, strict=True):
+                    compared += 1
+                    if plan != got[request.session]:
+                        differing += 1
+                        defects += not self._nearly_tied(request, plan, got[request.session])
+            done += 1
+            if done == num_rounds:
+                break
+        plain, served = latency(plain_s), latency(served_s)
+        stood = sum(reply.steps <= 1 for reply in replies) / len(replies)
+        return Case(
+            settings.commit_beats, settings.temperature, batch, len(replies), plain, served, round(plain.median / served.median, 2),
+            round(float(np.mean([reply.steps for reply in replies])), 2), round(stood, 3), compared, differing, defects,
+        )  # fmt: skip
+
+    def plain(self, requests: Sequence[PlanRequest]) -> tuple[list[list[int]], float]:
+        """Plan the requests together from nothing, in one call; the plans and the seconds it took."""
+        plans = [Progress(request, slot, SlotMemory()) for slot, request in enumerate(requests)]
+        needed = max(progress.positions_left() for progress in plans)
+        bucket = next(b for b in self._plain.buckets if b.rows >= len(plans) and b.positions >= needed)
+        began = time.perf_counter()
+        works = [progress.next_work(bucket.positions, bucket.decisions) for progress in plans]
+        for progress, work, decided in zip(plans, works, self._plain.run(works, bucket), strict=True):
+            progress.absorb(work, decided)
+        seconds = time.perf_counter() - began
+        assert all(progress.done for progress in plans), "expected one call to be enough"
+        return [progress.chords() for progress in plans], seconds
+
+    def _nearly_tied(self, request: PlanRequest, one: list[int], other: list[int]) -> bool:
+        """Whether the plans part where the best two candidates are closer than float32 can tell, by whole forward passes."""
+        margins = plain_plan(self._book, request).margins
+        parted = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+        return min(margins[: parted + 1]) < NEAR_TIE
+
+
+def latency(seconds: Sequence[float]) -> Latency:
+    """Percentiles in milliseconds."""
+    values = np.asarray(seconds) * 1000
+    return Latency(*(round(float(v), 3) for v in (np.median(values), np.percentile(values, 99), values.max())))
+
+
+def timed_answer(resident: Resident, requests: Sequence[PlanRequest]) -> list[tuple[PlanReply, float]]:
+    """Replies with the seconds each took from the moment its batch was handed over."""
+    began = time.perf_counter()
+    return [(reply, time.perf_counter() - began) for reply in answer(resident, requests)]
+
+
+def table(report: EngineReport) -> Table:
+    """The report as people read it."""
+    result = Table(title=f"{report.model}, {report.parameters:,} parameters on {report.devices}: ms per plan, lookahead 4 beats")
+    for column in (
+        "commit",
+        "T",
+        "batch",
+        "plain p50",
+        "p99",
+        "served p50",
+        "p99",
+        "faster",
+        "steps",
+        "stood",
+        "compared",
+        "differing",
+        "defects",
+    ):
+        result.add_column(column, justify="right")
+    for c in report.cases:
+        result.add_row(
+            f"{c.commit_beats}", f"{c.temperature:g}", f"{c.batch}", f"{c.plain.median:.1f}", f"{c.plain.p99:.1f}", f"{c.served.median:.2f}",
+            f"{c.served.p99:.2f}", f"{c.times_faster:.1f}x", f"{c.steps_per_plan:.1f}", f"{c.stood_share:.2f}", f"{c.compared}",
+            f"{c.differing}", f"{c.defects}",
+        )  # fmt: skip
+    return result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="model to measure (default: the shipped one)")
+    parser.add_argument("--rounds", type=int, default=160, help="frames to replay per case (default: %(default)s)")
+    parser.add_argument("--data", type=Path, help="folder with pop909: replay its held-out melodies instead of the small fixtures")
+    parser.add_argument("--json", type=Path, help="write the report here")
+
+
+def melodies(data: Path | None) -> list[Melody]:
+    """What is replayed: held-out songs if there is a corpus, else the tunes that come with the project's tests."""
+    if data is None:
+        return list(fixture_tunes())
+    return [song for song in split(read_pop909(data / "pop909").songs).test if len(song.melody) >= 512]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command."""
+    use_compilation_cache(compilation_cache())
+    try:
+        tunes = melodies(arguments.data)
+        bench = Bench(arguments.checkpoint)
+    except (CorpusProblem, DamagedCheckpoint, WorkerProblem) as problem:
+        print(f"sideman bench engine: {problem}", file=sys.stderr)
+        return 2
+    settings = Settings(model=bench.manifest.model, lookahead_beats=4, silence_beats=8)
+    plan = [(commit, 1.0, batch, arguments.rounds) for batch in BATCHES for commit in COMMITS]
+    plan += [(commit, 0.0, 8, arguments.rounds // 2) for commit in COMMITS]
+    cases = [
+        bench.case(tunes, msgspec.structs.replace(settings, commit_beats=commit, temperature=temperature), batch, num_rounds)
+        for commit, temperature, batch, num_rounds in track(plan, description="replaying", transient=True)
+    ]
+    report = EngineReport(
+        model=bench.manifest.model,
+        parameters=bench.parameters,
+        devices=", ".join(sorted({str(device.device_kind) for device in jax.devices()})),
+        slots=bench.resident.engine.slots,
+        bytes_per_slot=bytes_per_slot(bench.manifest.sizes, jnp.dtype(jnp.float32)),
+        worker_rss_bytes=bench.rss_bytes,
+        half_frame_ms_at_120_bpm=frame_budget_ms(120.0) / 2,
+        cases=cases,
+    )
+    Console(width=max(130, Console().width)).print(table(report))
+    print(
+        f"{report.slots} slots of {report.bytes_per_slot / 2**20:.2f} MiB; resident memory with the worker ready {report.worker_rss_bytes / 2**20:,.0f} MiB"
+    )
+    if arguments.json is not None:
+        arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+    return 0

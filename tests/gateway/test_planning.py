@@ -1,0 +1,154 @@
+"""From a situation to a request, and from a reply to a plan."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.jam import Jam, Planned
+from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_again, planned_from, revision
+from schema.chords import Chord
+from schema.client_messages import Settings, Timing
+from schema.engine_messages import PlanReply, pack_values, unpack_values
+from schema.grid import window_start
+from schema.melody import NoteEvent
+from schema.plan import ChordPlan
+from schema.tokens import NOTHING, chord_hold, chord_onset, note_onset
+from tests.strategies import reply_to
+
+C, G = Chord(0, "maj"), Chord(7, "maj")
+SETTINGS = Settings(model="online", silence_beats=0, lookahead_beats=1, commit_beats=0)
+
+
+def situation_with(jam: Jam, previous: Planned | None = None, **settings: Any) -> Situation:
+    return Situation(jam, previous, msgspec.structs.replace(SETTINGS, **settings), seed=1, bar_line=0)
+
+
+def a_plan(first_frame: int, until: int, *values: int) -> Planned:
+    return Planned(1, ChordPlan(first_frame, until, values), ((36, 70),) * len(values), (first_frame - 1,) * len(values))
+
+
+def planned_by(situation: Situation, *values: int) -> Planned:
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    return planned_from(PlanReply("s", 2, pack_values(values)), request, situation)
+
+
+@pytest.mark.parametrize(
+    ("jam", "previous", "listening"),
+    [
+        (Jam(26), None, True),
+        (Jam(27), None, False),
+        (Jam(5, chords=(chord_hold(C),)), None, False),
+        (Jam(5), a_plan(5, 5, NOTHING), False),
+    ],
+)
+def test_listening(jam: Jam, previous: Planned | None, listening: bool) -> None:
+    """P7: plans begin 4 frames before the silence ends; once chords have begun there is no going back to listening."""
+    assert is_listening(situation_with(jam, previous, silence_beats=8)) is listening
+
+
+def test_window_starts_at_a_hop() -> None:
+    """P8: a request holds the frames of the window only."""
+    jam = Jam(300, chords=(NOTHING,) * 256, melody=(note_onset(60),) * 255)
+    request = plan_request(situation_with(jam), session="s", seq=1, waited_ms=0.0)
+    assert request.window_start == window_start(301, 4) == 64
+    assert len(unpack_values(request.chords)) == 301 - 64
+    assert len(unpack_values(request.melody)) == 300 - 64
+
+
+def test_window_starts_with_the_jam() -> None:
+    """P8: where less is known than the window would hold, the window begins there."""
+    request = plan_request(situation_with(Jam(300, events=(NoteEvent(300, 60, True),))), session="s", seq=1, waited_ms=0.0)
+    assert request.window_start == 300
+    assert unpack_values(request.melody) == [note_onset(60)]
+
+
+def test_committed_chords_are_given() -> None:
+    """P2: what is committed is given to the worker, and the plan covers all of it."""
+    previous = a_plan(1, 7, chord_onset(C), *[chord_hold(C)] * 5, chord_onset(G))
+    request = plan_request(situation_with(Jam(1, chords=(chord_onset(C),)), previous), session="s", seq=1, waited_ms=0.0)
+    assert request.lookahead_frames == 5
+    assert unpack_values(request.chords) == [chord_onset(C)] + [chord_hold(C)] * 5
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([chord_hold(C)] * 3, "expected 4 chords, got 3"),
+        ([chord_onset(G)] + [chord_hold(G)] * 3, "expected the known chords"),
+        ([chord_hold(C), chord_hold(G), NOTHING, NOTHING], "expected chords that may follow"),
+    ],
+)
+def test_broken_replies_are_bugs(values: list[int], problem: str) -> None:
+    """P1: a reply of another length, against what is committed or against the grammar is a bug of ours."""
+    situation = situation_with(Jam(1, chords=(chord_onset(C),)), a_plan(1, 3, chord_onset(C), chord_hold(C)))
+    with pytest.raises(AssertionError, match=problem):
+        planned_by(situation, *values)
+
+
+def test_decided_by_the_last_free_choice() -> None:
+    """P2: committed frames keep the tick that chose them; all others were chosen by this one."""
+    previous = a_plan(1, 3, chord_onset(C), chord_hold(C), chord_hold(C))
+    planned = planned_by(situation_with(Jam(1, chords=(chord_onset(C),)), previous, commit_beats=1), *[chord_hold(C)] * 4)
+    assert planned.plan.committed_until == 6
+    assert planned.decided == (0, 1, 1, 1)
+
+
+def test_nothing_committed_any_more() -> None:
+    """P2: a previous plan that was played out binds nothing."""
+    previous = a_plan(1, 1, chord_onset(C))
+    assert planned_by(situation_with(Jam(9), previous), *[NOTHING] * 4).decided == (9, 9, 9, 9)
+
+
+def test_voicings_lead_on() -> None:
+    """P9: pitches are led from chord to chord, over rests too; N has none."""
+    close = planned_by(situation_with(Jam(0), voicing="close"), chord_onset(C), NOTHING, chord_onset(G), chord_hold(G))
+    assert close.pitches == ((36, 48, 52, 55), (), (43, 50, 55, 59), (43, 50, 55, 59))
+    led = planned_by(situation_with(Jam(0)), chord_onset(C), NOTHING, chord_onset(G), chord_hold(G))
+    straight = planned_by(situation_with(Jam(0)), chord_onset(C), chord_onset(G), chord_hold(G), NOTHING)
+    assert led.pitches[2] == straight.pitches[1]
+
+
+def test_sounding_and_committed_pitches_stay() -> None:
+    """P4: the sounding chord keeps its pitches. P2: a committed chord keeps those it was sent with."""
+    jam = Jam(1, chords=(chord_onset(C),), voicing=(36, 99))
+    previous = a_plan(1, 4, chord_onset(C), chord_hold(C), chord_onset(G))
+    planned = planned_by(situation_with(jam, previous), chord_hold(C), chord_onset(G), chord_onset(G), NOTHING)
+    assert planned.pitches[:2] == ((36, 99), (36, 70))
+    assert planned.pitches[2] != (36, 70)
+
+
+def test_held_plan_is_voiced_anew() -> None:
+    """H4: a plan from an earlier connection gets pitches that follow the sounding chord's."""
+    planned = planned_again(
+        5, ChordPlan(4, 5, (chord_hold(C), chord_onset(G))), Jam(3, chords=(chord_onset(C),), voicing=(36, 60)), SETTINGS
+    )
+    assert (planned.seq, planned.pitches[0], planned.decided) == (5, (36, 60), (None, None))
+    assert planned.pitches[1][0] % 12 == 7
+
+
+def test_message() -> None:
+    """P1: the message holds one run per chord."""
+    timing = Timing(0.0, 0.0, 0.0, 0, 0.0, 0)
+    message = plan_message(a_plan(4, 6, chord_onset(C), chord_hold(C), chord_onset(G)), timing)
+    assert (message.seq, message.first_frame, message.committed_until, message.timing) == (1, 4, 6, timing)
+    assert [(run.start, run.length, run.symbol, run.onset, run.pitches) for run in message.chords] == [
+        (4, 2, "C", True, [36, 70]),
+        (6, 1, "G", True, [36, 70]),
+    ]
+
+
+def test_revision() -> None:
+    """P2: only frames that both plans cover and the earlier one left open can be revised."""
+    earlier = a_plan(1, 3, chord_onset(C), chord_hold(C), chord_onset(G), chord_hold(G))
+    later = a_plan(2, 3, chord_hold(C), chord_onset(G), chord_onset(C), chord_hold(C))
+    assert revision(earlier, later) == (1, 2)
+    assert revision(None, later) == (0, 0)
+    assert revision(earlier, a_plan(9, 9, NOTHING)) == (0, 0)
+
+
+def test_reply_to_keeps_the_terms() -> None:
+    """P1: the tests' own worker plans what the request allows."""
+    situation = situation_with(Jam(1, chords=(chord_onset(C),)), silence_beats=1)
+    request = plan_request(situation, session="s", seq=1, waited_ms=0.0)
+    assert planned_from(reply_to(request), request, situation).plan.chords == (NOTHING,) * 4

@@ -1,0 +1,377 @@
+"""Random jams against a client that keeps its own account of everything: what must hold whatever happens."""
+
+import copy
+import itertools
+from typing import Any, NamedTuple
+
+import msgspec
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gateway.session import Effects, Session
+from schema.client_messages import (
+    Applied,
+    ChordRun,
+    ClientMessage,
+    Configure,
+    Configured,
+    Hello,
+    History,
+    Keep,
+    Limits,
+    MelodyRun,
+    NoteEvent,
+    PendingPlan,
+    Plan,
+    Reset,
+    Settings,
+    SymbolRun,
+    Tick,
+)
+from schema.codes import ProtocolError
+from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, unpack_values
+from schema.grid import FRAMES_PER_BEAT, bar_frames
+from schema.tokens import NUM_CHORDS, NUM_PITCHES, first_break
+from tests.strategies import chord_actions, configures, histories, pitches, reply_to, ticks
+
+MODELS = {"online": ModelInfo("online", "Online", 0.8), "rl": ModelInfo("rl", "RL-S", 1.1)}
+LIMITS = Limits(16_384, 25.0, 50, 64, 1024)
+KNOWN_FRAMES = 256  # what a history holds at least
+REASONS = ("late", "busy", "unavailable")
+
+
+def greeted(settings: Settings, seed: int) -> Session:
+    session = Session(session_id="s", seed=seed, models=MODELS, settings=settings, limits=LIMITS)
+    session.receive(Hello(), 0.0)
+    return session
+
+
+def snapshot(session: Session) -> dict[str, Any]:
+    return copy.deepcopy(vars(session))
+
+
+class Sounded(NamedTuple):
+    """One frame as the client played it; pitches are None where only an earlier connection knew them."""
+
+    symbol: str
+    struck: bool
+    pitches: tuple[int, ...] | None
+
+
+class Player:
+    """A client: its notes, what it played, and the plans it holds. Written from PROTOCOL.md, not from the gateway."""
+
+    def __init__(self) -> None:
+        self.chords = [Sounded("N", False, ())]  # by frame; the last one sounds
+        self.events: list[NoteEvent] = []
+        self.playing: Plan | None = None
+        self.playing_from = 0
+        self.newest: Plan | None = None
+        self.pitches_known = True  # those of `newest`
+        self.owed: list[NoteEvent] = []  # to be told again, after a history
+
+    @property
+    def frame(self) -> int:
+        return len(self.chords) - 1
+
+    def begin_frame(self) -> None:
+        """The next frame begins: a plan that came meanwhile applies from here (P3)."""
+        if self.newest is not self.playing:
+            self.playing, self.playing_from = self.newest, self.frame + 1
+        running = self.chords[-1]
+        run = next((r for r in self.playing.chords if r.start <= self.frame + 1 < r.start + r.length), None) if self.playing else None
+        if run is None or (run.symbol == running.symbol and not (run.onset and run.start == self.frame + 1)):
+            self.chords.append(running._replace(struck=False))
+        else:
+            known = tuple(run.pitches) if self.pitches_known or self.playing is not self.newest else None
+            self.chords.append(Sounded(run.symbol, run.symbol != "N", known))
+
+    def applied(self) -> Applied | None:
+        return Applied(self.playing.seq, self.playing_from) if self.playing else None
+
+    def history(self, seed: int, bar_line: int, extra_frames: int) -> History:
+        """Everything a gateway must know to go on (H2, H4)."""
+        first = max(0, self.frame + 1 - KNOWN_FRAMES - extra_frames)
+        return History(
+            frame=self.frame,
+            first_frame=first,
+            melody=self._melody(first),
+            chords=self._chord_runs(first),
+            plan=self._pending(),
+            seed=seed,
+            bar_line=bar_line,
+        )
+
+    def events_again(self) -> list[NoteEvent]:
+        """Events for the tick after a history: those from its frame on; a note that ended in its first frame just before is ended again."""
+        last = self._notes_by_frame().get(self.frame - 1)
+        begun = [NoteEvent(self.frame, last[1], False)] if last and last[0] == last[2] == self.frame - 1 else []
+        return begun + [event for event in self.events if event.frame >= self.frame]
+
+    def _notes_by_frame(self) -> dict[int, tuple[int, int, int]]:
+        """For each sounding frame below the open one: start, pitch and last frame of its note."""
+        notes: list[tuple[int, int, int]] = []
+        for frame, group in itertools.groupby(self.events, key=lambda event: event.frame):
+            here = list(group)
+            begun = next((index for index, event in enumerate(here) if event.on), None)
+            before = here if begun is None else here[: begun + 1]
+            if notes and notes[-1][2] >= frame and (begun is not None or any(e.pitch == notes[-1][1] for e in before)):
+                notes[-1] = (*notes[-1][:2], frame - 1)
+            if begun is not None:
+                pitch = here[begun].pitch
+                ended = any(not e.on and e.pitch == pitch for e in here[begun:])
+                notes.append((frame, pitch, frame if ended else 10**9))
+        return {frame: note for note in notes for frame in range(note[0], min(note[2] + 1, self.frame))}
+
+    def _melody(self, first: int) -> list[MelodyRun]:
+        runs: list[MelodyRun] = []
+        for note, group in itertools.groupby(sorted(self._notes_by_frame().items()), key=lambda item: item[1]):
+            sounding = [frame for frame, _ in group if frame >= first]
+            if sounding:
+                runs.append(MelodyRun(sounding[0], len(sounding), note[1]))
+        return runs
+
+    def _chord_runs(self, first: int) -> list[SymbolRun]:
+        runs: list[SymbolRun] = []
+        for frame in range(first, self.frame + 1):
+            chord = self.chords[frame]
+            if runs and not chord.struck and runs[-1].symbol == chord.symbol:
+                runs[-1] = msgspec.structs.replace(runs[-1], length=runs[-1].length + 1)
+            else:
+                runs.append(SymbolRun(frame, 1, chord.symbol, chord.struck))
+        return runs
+
+    def _pending(self) -> PendingPlan | None:
+        if self.newest is None:
+            return None
+        chords = [SymbolRun(run.start, run.length, run.symbol, run.onset) for run in self.newest.chords]
+        return PendingPlan(self.newest.seq, self.newest.committed_until, chords)
+
+
+class Jamming(RuleBasedStateMachine):
+    """One session, its client, and a worker that answers whenever the test says."""
+
+    @initialize(silence=st.sampled_from((0, 1, 2)), seed=st.integers(0, 2**32 - 1))
+    def start(self, silence: int, seed: int) -> None:
+        self.settings = Settings(model="online", silence_beats=silence)
+        self.seed = seed
+        self.session = greeted(self.settings, seed)
+        self.player: Player | None = None
+        self.bar_line = 0
+        self.seq = 0
+        self.open: list[int] = []  # seqs of ticks without an answer
+        self.request: PlanRequest | None = None
+        self.committed: dict[int, tuple[str, tuple[int, ...] | None]] = {}
+        self.now = 0.0
+
+    # ---- what the client does ----
+
+    @rule(frames=st.sampled_from((1, 1, 1, 1, 2, 3, 200)), notes=st.lists(st.tuples(st.integers(0, 3), pitches, st.booleans()), max_size=4))
+    def tick(self, frames: int, notes: list[tuple[int, int, bool]]) -> None:
+        player = self.player
+        if player is None:
+            self.player = player = Player()
+            frames -= 1
+        since = player.frame
+        for _ in range(frames):
+            player.begin_frame()
+        events = sorted(
+            (NoteEvent(min(since + offset, player.frame), pitch, is_on) for offset, pitch, is_on in notes), key=lambda event: event.frame
+        )
+        player.events = sorted(player.events + events, key=lambda event: event.frame)
+        self.send_tick(player.owed + events)
+        player.owed = []
+
+    @precondition(lambda self: self.request is None)
+    @rule(notes=st.lists(st.tuples(st.integers(0, 1), pitches, st.booleans()), max_size=2), actions=chord_actions, ticks=st.integers(1, 5))
+    def play_on(self, notes: list[tuple[int, int, bool]], actions: list[int], ticks: int) -> None:
+        """A few ticks, each answered in time."""
+        for _ in range(ticks):
+            self.tick(1, notes)
+            if self.request is not None:
+                self.reply(actions)
+
+    @rule(message=configures)
+    def configure(self, message: Configure) -> None:
+        effects = self.receive(message)
+        if effects is not None:
+            (answer,) = effects.messages
+            assert isinstance(answer, Configured)
+            self.settings, old = answer.settings, self.settings
+            if self.player and old.beats_per_bar != self.settings.beats_per_bar:
+                bars = (self.player.frame - self.bar_line) // bar_frames(old.beats_per_bar)
+                self.bar_line += bars * bar_frames(old.beats_per_bar)
+
+    @precondition(lambda self: self.player is not None)
+    @rule(extra_frames=st.sampled_from((0, 1, 100)))
+    def history(self, extra_frames: int) -> None:
+        """H6: a valid history has no answer; it only ends what was unanswered."""
+        assert self.player is not None
+        effects = self.receive(self.player.history(self.seed, self.bar_line, extra_frames))
+        assert effects is not None
+        self.request = None
+        self.player.owed = self.player.events_again()
+        self.forget_pitches()
+        assert self.open == []
+
+    @rule()
+    def reset(self) -> None:
+        effects = self.receive(Reset())
+        assert effects is not None
+        assert effects.messages[-1] == Configured(self.settings, 0)
+        self.player, self.request, self.bar_line, self.committed = None, None, 0, {}
+        assert self.open == []
+
+    @rule(message=st.one_of(ticks, histories, configures, st.just(Hello())))
+    def anything(self, message: ClientMessage) -> None:
+        """E2: whatever is refused leaves the session untouched; what is accepted is forgotten with the copy."""
+        session = copy.deepcopy(self.session)
+        before = snapshot(session)
+        try:
+            session.receive(message, self.now)
+        except ProtocolError:
+            assert vars(session) == before
+
+    # ---- what the pool does ----
+
+    @precondition(lambda self: self.request is not None)
+    @rule(actions=chord_actions)
+    def reply(self, actions: list[int]) -> None:
+        assert self.request is not None
+        request, self.request = self.request, None
+        self.take(self.session.receive_reply(reply_to(request, actions), self.now), request)
+
+    @precondition(lambda self: self.request is not None)
+    @rule(reason=st.sampled_from(REASONS), broken=st.booleans())
+    def give_up(self, reason: Any, broken: bool) -> None:
+        assert self.request is not None
+        request, self.request = self.request, None
+        if broken:
+            self.take(self.session.receive_reply(PlanReply("s", request.seq, problem="out of order"), self.now), request)
+        else:
+            self.take(self.session.give_up(request.seq, reason, self.now), request)
+
+    @rule(seq=st.integers(0, 60))
+    def late_reply(self, seq: int) -> None:
+        """P6: what comes for a tick that is not under way has no effect."""
+        if self.request is None or self.request.seq != seq:
+            before = snapshot(self.session)
+            assert self.session.receive_reply(PlanReply("s", seq), self.now) == Effects()
+            assert self.session.give_up(seq, "late", self.now) == Effects()
+            assert vars(self.session) == before
+
+    # ---- what must hold ----
+
+    @precondition(lambda self: self.player is not None)
+    @rule(notes=st.lists(st.tuples(pitches, st.booleans()), max_size=2), extra_frames=st.sampled_from((0, 7)))
+    def resumed_session_goes_on(self, notes: list[tuple[int, bool]], extra_frames: int) -> None:
+        """H5: a session restored by `history` sends the same next request as the one that was never interrupted."""
+        assert self.player is not None
+        uninterrupted, player = copy.deepcopy(self.session), copy.deepcopy(self.player)
+        for seq in tuple(self.open):
+            uninterrupted.give_up(seq, "late", self.now)
+        restored = greeted(self.settings, seed=0)
+        restored.receive(player.history(self.seed, self.bar_line, extra_frames), self.now)
+        again = player.events_again()
+        player.begin_frame()
+        events = [NoteEvent(player.frame, pitch, is_on) for pitch, is_on in notes]
+        one = uninterrupted.receive(Tick(self.seq, player.frame, player.owed + events, player.applied()), self.now)
+        other = restored.receive(Tick(self.seq, player.frame, again + events, player.applied()), self.now)
+        assert one.request == other.request
+        assert one.messages == other.messages
+
+    @invariant()
+    def unanswered(self) -> None:
+        """T3, T6: beside the tick under way at most one waits."""
+        assert len(self.open) <= 2
+        assert (self.request is None) == (not self.open)
+
+    def teardown(self) -> None:
+        """T3: every tick is answered in the end."""
+        while getattr(self, "request", None) is not None:
+            self.give_up("late", False)
+        assert getattr(self, "open", []) == []
+
+    # ---- helpers ----
+
+    def send_tick(self, events: list[NoteEvent]) -> None:
+        assert self.player is not None
+        tick = Tick(self.seq, self.player.frame, events, self.player.applied())
+        self.seq += 1
+        self.open.append(tick.seq)
+        assert self.receive(tick) is not None
+
+    def receive(self, message: ClientMessage) -> Effects | None:
+        """Hand over a message; None if it was refused, with the session as before (E2)."""
+        self.now += 0.05
+        before = snapshot(self.session)
+        try:
+            effects = self.session.receive(message, self.now)
+        except ProtocolError:
+            assert vars(self.session) == before
+            return None
+        self.take(effects, None)
+        return effects
+
+    def take(self, effects: Effects, request: PlanRequest | None) -> None:
+        """Every answer fits exactly one open tick; a new request only comes when none is under way."""
+        for message in effects.messages:
+            if isinstance(message, Keep | Plan):
+                self.open.remove(message.seq)
+            if isinstance(message, Plan):
+                assert request is not None
+                self.check_plan(message, request)
+        if effects.request is not None:
+            assert self.request is None
+            self.check_request(effects.request)
+            self.request = effects.request
+
+    def check_request(self, request: PlanRequest) -> None:
+        """P8: known chords and melody obey the grammar and lie in the window; committed chords are given as they were promised."""
+        assert self.player is not None
+        chords, melody = unpack_values(request.chords), unpack_values(request.melody)
+        assert first_break(chords, NUM_CHORDS) is None
+        assert first_break(melody, NUM_PITCHES) is None
+        assert request.first_frame == self.player.frame + 1
+        past = request.first_frame - request.window_start
+        assert len(melody) in (past - 1, past)
+        assert past <= len(chords) <= past + request.lookahead_frames
+        assert request.lookahead_frames >= self.settings.lookahead_beats * FRAMES_PER_BEAT
+
+    def check_plan(self, plan: Plan, request: PlanRequest) -> None:
+        """P1: one chord per frame, no gaps. P2: what was committed stays. P4: what goes on keeps its pitches."""
+        assert self.player is not None
+        frame = plan.first_frame
+        assert (plan.seq, frame) == (request.seq, request.first_frame)
+        for run in plan.chords:
+            assert run.start == frame
+            assert (run.symbol == "N") == (not run.pitches)
+            for committed in range(frame, frame + run.length):
+                self.check_committed(committed, run, plan.committed_until)
+            frame += run.length
+        assert frame == plan.first_frame + request.lookahead_frames >= plan.committed_until
+        first, sounding = plan.chords[0], self.player.chords[plan.first_frame - 1]
+        if not first.onset and first.symbol != "N":
+            assert first.symbol == sounding.symbol
+            assert sounding.pitches in (None, tuple(first.pitches))
+        self.player.newest, self.player.pitches_known = plan, True
+
+    def check_committed(self, frame: int, run: ChordRun, committed_until: int) -> None:
+        symbol, pitches = self.committed.get(frame, (run.symbol, None))
+        assert symbol == run.symbol
+        if run.onset:
+            assert pitches in (None, tuple(run.pitches))
+        if frame < committed_until:
+            self.committed[frame] = (run.symbol, tuple(run.pitches) if run.onset else None)
+
+    def forget_pitches(self) -> None:
+        """A history holds no pitches: those that sound or were promised are chosen anew."""
+        assert self.player is not None
+        self.player.chords[-1] = self.player.chords[-1]._replace(pitches=None)
+        self.player.pitches_known = False
+        self.committed = {frame: (symbol, None) for frame, (symbol, _) in self.committed.items()}
+
+
+Jamming.TestCase.settings = hypothesis_settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestJamming = Jamming.TestCase

@@ -1,0 +1,58 @@
+"""Values on their way to the worker and back."""
+
+import sys
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema.engine_messages import golden_request, pack_values, unpack_values
+from schema.tokens import NUM_CHORD_VALUES, NUM_MELODY_VALUES
+from tests.schema_strategies import FEW
+
+wire_values = st.lists(st.integers(0, 0xFFFF), max_size=300)
+
+
+@FEW
+@given(wire_values)
+def test_values_come_back(values: list[int]):
+    """Unpacking is the inverse of packing, two bytes a value, low byte first."""
+    data = pack_values(values)
+    assert unpack_values(data) == values
+    assert data == b"".join(value.to_bytes(2, "little") for value in values)
+
+
+def test_every_value_fits():
+    """The whole vocabulary fits sixteen bits; what does not fit is refused rather than cut."""
+    assert max(NUM_CHORD_VALUES, NUM_MELODY_VALUES) <= 0x10000
+    assert unpack_values(pack_values(range(NUM_CHORD_VALUES))) == list(range(NUM_CHORD_VALUES))
+    for value in (-1, 0x10000):
+        with pytest.raises(OverflowError):
+            pack_values([value])
+
+
+def test_half_a_value_is_refused():
+    """An odd number of bytes is a ValueError."""
+    with pytest.raises(ValueError, match="multiple of item size"):
+        unpack_values(b"\x01\x00\x02")
+
+
+def test_the_other_byte_order_swaps(monkeypatch: pytest.MonkeyPatch):
+    """A machine of the other byte order turns every value round, both ways."""
+    other = "big" if sys.byteorder == "little" else "little"
+    native = array("H", [1, 0x0203])
+    monkeypatch.setattr(sys, "byteorder", other)
+    swapped = pack_values([1, 0x0203])
+    assert unpack_values(swapped) == [1, 0x0203]
+    native.byteswap()
+    assert (swapped == native.tobytes()) == (other == "big")
+
+
+def test_the_golden_request_asks_for_eight_beats_after_playing_alone():
+    """Melody and silence are known up to the first planned frame, everything is sampled at temperature 0 with nothing specified."""
+    request = golden_request([61, 189, 0])
+    assert (request.window_start, request.first_frame, request.lookahead_frames) == (0, 3, 32)
+    assert unpack_values(request.melody) == [61, 189, 0]
+    assert unpack_values(request.chords) == [0, 0, 0]
+    assert (request.temperature, request.density, request.style) == (0.0, 0, 0)

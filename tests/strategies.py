@@ -1,0 +1,69 @@
+"""Hypothesis strategies and small makers that several test files share. Pure."""
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from schema.client_messages import Applied, Configure, History, MelodyRun, NoteEvent, PendingPlan, SymbolRun, Tick
+from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
+from schema.tokens import HOLD_ACTION, NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, value_of
+
+SYMBOLS = ("N", "C", "Am", "F#m7b5", "Gsus4")
+
+frames = st.integers(0, 600)
+pitches = st.integers(60, 64)  # few, so that notes meet
+chord_actions = st.lists(
+    st.one_of(st.just(HOLD_ACTION), st.just(NOTHING), st.integers(0, NUM_CHORD_ACTIONS - 1)), min_size=1, max_size=12
+)  # fmt: skip
+
+configures = st.builds(
+    Configure,
+    bpm=st.none() | st.floats(20, 300),
+    beats_per_bar=st.none() | st.integers(2, 12),
+    model=st.none() | st.sampled_from(("online", "rl", "nobody")),
+    temperature=st.none() | st.floats(0, 2),
+    lookahead_beats=st.none() | st.integers(1, 8),
+    commit_beats=st.none() | st.integers(0, 8),
+    silence_beats=st.none() | st.integers(0, 16),
+    density=st.none() | st.sampled_from(("unspecified", "busy")),
+    style=st.none() | st.sampled_from(("unspecified", "folk")),
+    voicing=st.none() | st.sampled_from(("led", "close")),
+)
+
+# Anything that decodes, most of it breaking some rule.
+ticks = st.builds(
+    Tick,
+    seq=st.integers(0, 60),
+    frame=frames,
+    events=st.lists(st.builds(NoteEvent, frame=frames, pitch=pitches, on=st.booleans()), max_size=3),
+    applied=st.none() | st.builds(Applied, seq=st.integers(0, 60), from_frame=frames),
+)
+symbol_runs = st.builds(
+    SymbolRun, start=frames, length=st.integers(1, 40), symbol=st.sampled_from((*SYMBOLS, "H")), onset=st.booleans()
+)  # fmt: skip
+histories = st.builds(
+    History,
+    frame=frames,
+    first_frame=frames,
+    melody=st.lists(st.builds(MelodyRun, start=frames, length=st.integers(1, 40), pitch=pitches), max_size=3),
+    chords=st.lists(symbol_runs, max_size=3),
+    plan=st.none()
+    | st.builds(PendingPlan, seq=st.integers(0, 60), committed_until=frames, chords=st.lists(symbol_runs, min_size=1, max_size=3)),
+    bar_line=frames,
+)
+
+
+def legal_chords(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) -> list[int]:
+    """Chord values a worker might plan: what is known stays, then the actions in turn, again and again."""
+    known = unpack_values(request.chords)
+    values = known[request.first_frame - request.window_start :]
+    running = known[-1]
+    while len(values) < request.lookahead_frames:
+        running = value_of(actions[len(values) % len(actions)], running, NUM_CHORDS)
+        values.append(running)
+    return values
+
+
+def reply_to(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) -> PlanReply:
+    """A worker's reply with `legal_chords`."""
+    return PlanReply(request.session, request.seq, chords=pack_values(legal_chords(request, actions)))
