@@ -107,7 +107,7 @@ class LocalPool:
         self._tasks = [self._loop.create_task(self._stay_connected(path)) for path in self._settings.workers]
         self._tasks.append(self._loop.create_task(self._keep_asking()))
         for task in self._tasks:
-            task.add_done_callback(_log_bug)
+            task.add_done_callback(log_bug)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -211,7 +211,7 @@ class LocalPool:
         return answered
 
 
-def _log_bug(task: asyncio.Task[None]) -> None:
-    """These tasks only end by being cancelled; anything else is a bug and must not be silent."""
+def log_bug(task: asyncio.Task[None]) -> None:
+    """For tasks that only end by being cancelled: anything else is a bug and must not be silent."""
     if not task.cancelled() and task.exception() is not None:
-        log.error("a task of the pool ended", exc_info=task.exception())
+        log.error("a task that runs for ever ended", exc_info=task.exception())

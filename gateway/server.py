@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 from gateway.admission import Handshakes, Rate, Seats, Verdict
 from gateway.connection import PlayerConnection, listening_socket
 from gateway.errors import Judged, NoHello
-from gateway.local_pool import LocalPool
+from gateway.local_pool import LocalPool, log_bug
 from gateway.metrics import HttpAnswer, Metrics, MetricsPort
 from gateway.outbox import Outbox
 from gateway.plan_pool import GiveUp
@@ -237,6 +237,7 @@ class Gateway:
             server = await self._serve(listener)
             stack.push_async_callback(self._leave, server)
             sweeping = asyncio.get_running_loop().create_task(self._sweep())
+            sweeping.add_done_callback(log_bug)
             stack.callback(sweeping.cancel)
             self._stack = stack.pop_all()
         return self

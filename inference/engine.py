@@ -116,7 +116,7 @@ def _advance(model: Decoder, cache: KeysValues, packed: Int[Array, "B X"], bucke
     head = _Header(*packed[:, :width].T)
     chords, melody = packed[:, width : width + positions], packed[:, width + positions : width + 2 * positions]
     given = packed[:, width + 2 * positions :]
-    past = jax.lax.optimization_barrier(kv.gather(cache, head.slot))  # else XLA reads late and copies the whole cache before it writes
+    past = kv.gather(cache, head.slot)
     cached = jnp.arange(CACHE_POSITIONS)[None, None, :] < head.position[:, None, None]
 
     fed = jnp.arange(positions)[None, :]

@@ -5,13 +5,17 @@ from pathlib import Path
 
 from inference.planner import Bucket
 
-ROW_BUCKETS = (1, 4, 8, 16, 32)
+ROWS = (4, 8, 16, 32)
 
 
 def _buckets() -> tuple[Bucket, ...]:
-    """Decode in steps of one and four; feed up to 4 positions (a tick amended or lost) or 64 (a new or evicted session)."""
-    decode = [Bucket(rows, 1, decisions) for rows in ROW_BUCKETS for decisions in (1, 4)]
-    feed = [Bucket(rows, positions, 1) for positions in (4, 64) for rows in (1, 4)]
+    """Decode in steps of one and four; feed up to 4 positions (a tick amended or lost) or 64 (a new or evicted session).
+
+    The smallest batch has two rows wherever XLA would otherwise copy the whole cache: on the CPU a gather of one row is a slice that is
+    read late, so the cache is copied before it is written (1.9 ms instead of 0.4 ms a step). A test holds all buckets free of such copies.
+    """
+    decode = [Bucket(2, 1, 1), Bucket(1, 1, 4)] + [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
+    feed = [Bucket(rows, positions, 1) for positions in (4, 64) for rows in (2, 8)]
     return tuple(decode + feed)
 
 

@@ -4,6 +4,8 @@ A frame is a sixteenth note, the smallest step of the grid; a beat is a quarter 
 All frame numbers count from the bar line on which the session's grid starts (frame 0).
 """
 
+import math
+
 FRAMES_PER_BEAT = 4
 MIN_BEATS_PER_BAR = 2
 MAX_BEATS_PER_BAR = 12
@@ -24,8 +26,11 @@ def frame_budget_ms(tempo_bpm: float) -> float:
 
 
 def frame_at(seconds: float, tempo_bpm: float) -> int:
-    """The frame in which a moment falls; always rounded down, so no note is stamped into the future."""
-    return int(seconds // frame_seconds(tempo_bpm))
+    """The frame in which a moment falls; rounded down, so no note is stamped into the future.
+
+    A frame begins where it is computed to begin: a ten-millionth of a second forgives the rounding of n * frame_seconds.
+    """
+    return math.floor((seconds + 1e-7) / frame_seconds(tempo_bpm))
 
 
 def bar_frames(beats_per_bar: int) -> int:

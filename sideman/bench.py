@@ -192,11 +192,16 @@ def table(report: EngineReport) -> Table:
     ):
         result.add_column(column, justify="right")
     for c in report.cases:
+        times = (c.plain.median, c.plain.p99, c.served.median, c.served.p99)
+        counts = (c.compared, c.differing, c.defects)
         result.add_row(
-            f"{c.commit_beats}", f"{c.temperature:g}", f"{c.batch}", f"{c.plain.median:.1f}", f"{c.plain.p99:.1f}", f"{c.served.median:.2f}",
-            f"{c.served.p99:.2f}", f"{c.times_faster:.1f}x", f"{c.steps_per_plan:.1f}", f"{c.stood_share:.2f}", f"{c.compared}",
-            f"{c.differing}", f"{c.defects}",
-        )  # fmt: skip
+            *(f"{value:g}" for value in (c.commit_beats, c.temperature, c.batch)),
+            *(f"{value:.2f}" for value in times),
+            f"{c.times_faster:.1f}x",
+            f"{c.steps_per_plan:.1f}",
+            f"{c.stood_share:.2f}",
+            *(f"{value}" for value in counts),
+        )
     return result
 
 
@@ -242,9 +247,8 @@ def run(arguments: argparse.Namespace) -> int:
         cases=cases,
     )
     Console(width=max(130, Console().width)).print(table(report))
-    print(
-        f"{report.slots} slots of {report.bytes_per_slot / 2**20:.2f} MiB; resident memory with the worker ready {report.worker_rss_bytes / 2**20:,.0f} MiB"
-    )
+    memory = f"{report.worker_rss_bytes / 2**20:,.0f} MiB"
+    print(f"{report.slots} slots of {report.bytes_per_slot / 2**20:.2f} MiB; resident memory with the worker ready: {memory}")
     if arguments.json is not None:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     return 0

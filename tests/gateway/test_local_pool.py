@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.local_pool import LocalPool
+from gateway.local_pool import FRAME, LocalPool, _Link, log_bug
 from gateway.settings import GatewaySettings
 from schema.engine_messages import PlanRequest, unpack_values
 from tests.doubles import FakeWorker, plan_by_hand
@@ -179,3 +179,23 @@ async def test_with_two_workers_the_other_one_answers_what_a_dead_one_had(tmp_pa
         await dead.stop()
         assert (await ears.next()).chords
         assert [r.seq for r in alive.requests] == [1]
+
+
+async def test_frames_may_arrive_in_any_pieces():
+    answers = []
+    link = _Link("w", 100, lambda call_id, payload: answers.append((call_id, payload)))
+    stream = FRAME.pack(3, 7) + b"abc" + FRAME.pack(0, 8) + FRAME.pack(1, 9) + b"z"
+    for index in range(len(stream)):
+        link.data_received(stream[index : index + 1])
+    link.data_received(stream)
+    assert answers == [(7, b"abc"), (8, b""), (9, b"z")] * 2
+
+
+async def test_a_task_that_ends_by_a_bug_is_logged(caplog):
+    async def broken():
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(broken())
+    await asyncio.wait([task])
+    log_bug(task)
+    assert "ZeroDivisionError" in caplog.text

@@ -227,11 +227,13 @@ async def test_too_many_fragments_close_with_1009(open_house):
 
 
 async def test_no_hello_in_time_closes_with_4502(open_house):
-    """C3: refused messages do not extend the time."""
+    """C3: refused messages do not extend the time; who said hello may take as long as they like."""
     house = await open_house(hello_timeout_s=0.05)
-    async with house.client() as client:
-        await client.send(Tick(1, 0))
-        assert await client.closed() == codes.NO_HELLO
+    async with house.client() as polite, house.client() as rude:
+        await polite.hello()
+        await rude.send(Tick(1, 0))
+        assert await rude.closed() == codes.NO_HELLO
+        assert await polite.ask(Tick(1, 0)) == Keep(1, "listening")
 
 
 async def test_without_a_subprotocol_the_connection_is_opened_and_closed_with_4504(house):

@@ -43,6 +43,24 @@ def test_the_allowance_of_a_connection_follows_the_settings():
 
 
 @pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost", True),
+        ("http://127.0.0.1:5173", True),
+        ("https://jam.example", True),
+        ("https://jam.example:8443", False),
+        ("http://localhost.evil.example", False),
+        ("http://localhost:80:80", False),
+        ("null", False),
+    ],
+)
+def test_listed_origins_match_exactly_and_local_means_this_machine(origin, allowed):
+    """C7: pages of other sites cannot connect."""
+    assert load({}, origins=("local", "https://jam.example")).allows(origin) is allowed
+    assert not load({}, origins=("https://other.example",)).allows(origin)
+
+
+@pytest.mark.parametrize(
     ("environment", "given", "sentence"),
     [
         (

@@ -37,8 +37,17 @@ def test_g1_a_frame_is_a_quarter_of_a_beat(bpm: float, seconds: float):
 def test_g3_a_moment_is_rounded_down(seconds: float, bpm: float):
     """G3: a moment lies in the frame that began at or before it, never in a later one."""
     frame = frame_at(seconds, bpm)
-    assert frame * frame_seconds(bpm) <= seconds + 1e-9
+    assert frame * frame_seconds(bpm) <= seconds + 2e-7
     assert seconds < (frame + 1) * frame_seconds(bpm) + 1e-9
+
+
+@FEW
+@given(frames, tempi)
+def test_g1_a_frame_begins_where_it_is_computed_to_begin(frame: int, bpm: float):
+    """G1: n frames from the start is frame n, whatever the tempo's rounding, and a microsecond before is not."""
+    assert frame_at(frame * frame_seconds(bpm), bpm) == frame
+    assert frame_at(frame * frame_seconds(bpm) - 1e-6, bpm) == frame - 1
+    assert [frame_at(s, 150) for s in (0.3, 0.6, 0.7)] == [3, 6, 7]
 
 
 def test_g3_the_middle_of_a_frame_belongs_to_it():

@@ -1,0 +1,32 @@
+"""`sideman play`: the ordinary client, with a server of its own if it is given none. Shell."""
+
+import argparse
+import asyncio
+import sys
+
+from sideman.serve import ServeOptions, ServiceProblem, running
+from sideman_client import play
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    play.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command; without --url a service is started for this jam and stopped after it."""
+    if arguments.url is not None:
+        return play.run(arguments)
+    try:
+        return asyncio.run(_with_own_service(arguments))
+    except ServiceProblem as problem:
+        if not problem.said:
+            print(f"sideman play: {problem}", file=sys.stderr)
+        return 2
+
+
+async def _with_own_service(arguments: argparse.Namespace) -> int:
+    print("sideman: starting a service for this jam", file=sys.stderr, flush=True)
+    async with running(ServeOptions(port=0, metrics_port=0)) as (_, address):
+        arguments.url = address.url
+        return await asyncio.to_thread(play.run, arguments)
