@@ -1,0 +1,1 @@
+"""One WebSocket per player: jams in, plans out; the only door players use."""

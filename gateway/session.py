@@ -112,7 +112,7 @@ class Session:
                 return self._history(message)
             case Reset():
                 return self._reset()
-            case Bye():
+            case Bye():  # pragma: no branch - mypy knows that these are all
                 return Effects(close=BYE)
 
     def receive_reply(self, reply: PlanReply, now: float) -> Effects:

@@ -485,7 +485,9 @@ def test_history_replaces_everything() -> None:
     effects = session.receive(a_history(), 0.0)
     assert effects == Effects((Keep(1, "superseded"), Keep(2, "superseded")), acknowledged=2)
     assert refusal(session, Tick(3, 49)).code == ErrorCode.FRAME_BACKWARDS
-    request = asked(session.receive(Tick(3, 50), 0.0))
+    effects = session.receive(Tick(3, 50), 0.0)
+    assert effects.messages == ()
+    request = asked(effects)
     assert (request.seed, request.bar_line, request.first_frame) == (99, 2, 51)
     assert unpack_values(request.chords) == [0] * 40 + [chord_onset(C)] + [chord_hold(C)] * 10
     assert len(unpack_values(request.melody)) == 50

@@ -373,5 +373,5 @@ class Jamming(RuleBasedStateMachine):
         self.committed = {frame: (symbol, None) for frame, (symbol, _) in self.committed.items()}
 
 
-Jamming.TestCase.settings = hypothesis_settings(max_examples=50, stateful_step_count=40, deadline=None)
+Jamming.TestCase.settings = hypothesis_settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestJamming = Jamming.TestCase
