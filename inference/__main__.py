@@ -6,6 +6,7 @@ Run: python -m inference --checkpoint DIR --socket PATH
 import argparse
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sys
@@ -37,8 +38,11 @@ def prepare(settings: WorkerSettings) -> Resident:
 
 
 def rss_bytes() -> int:
-    """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Resident memory of this process; where the system does not tell, its largest so far."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def use_compilation_cache(folder: Path) -> None:
@@ -59,7 +63,7 @@ async def run(settings: WorkerSettings) -> None:
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not preparing.done():
-        sys.exit(0)
+        os._exit(0)  # compiling cannot be interrupted, and nothing is open yet
     resident = preparing.result()
     settings.socket.unlink(missing_ok=True)  # left by a worker that was killed
     worker = Worker([resident], rss_bytes)

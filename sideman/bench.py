@@ -6,7 +6,6 @@ request's latency runs from when its batch was handed over to when its own plan 
 """
 
 import argparse
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from inference.__main__ import prepare, use_compilation_cache
+from inference.__main__ import prepare, rss_bytes, use_compilation_cache
 from inference.cache import bytes_per_slot
 from inference.checkpoints import load
 from inference.engine import Engine
@@ -36,7 +35,7 @@ from schema.grid import FRAMES_PER_BEAT, frame_budget_ms
 from schema.manifest import DamagedCheckpoint
 from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 from sideman.simulate import Melody, Player, rounds
-from sideman.tunes import fixture_tunes
+from sideman.tunes import NoTunes, fixture_tunes
 from training.corpora import CorpusProblem, read_pop909
 from training.rollouts import plain_plan
 from training.windows import split
@@ -92,7 +91,7 @@ class Bench:
 
     def __init__(self, checkpoint: Path) -> None:
         self.resident = prepare(WorkerSettings(checkpoint, Path()))
-        self.rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        self.rss_bytes = rss_bytes()
         manifest, weights = load(checkpoint)
         self.manifest = manifest
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
@@ -226,7 +225,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         tunes = melodies(arguments.data)
         bench = Bench(arguments.checkpoint)
-    except (CorpusProblem, DamagedCheckpoint, WorkerProblem) as problem:
+    except (CorpusProblem, DamagedCheckpoint, NoTunes, WorkerProblem) as problem:
         print(f"sideman bench engine: {problem}", file=sys.stderr)
         return 2
     settings = Settings(model=bench.manifest.model, lookahead_beats=4, silence_beats=8)

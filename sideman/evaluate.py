@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from inference.__main__ import prepare
+from inference.__main__ import prepare, use_compilation_cache
+from inference.errors import WorkerProblem
 from inference.loop import Resident, answer
 from inference.settings import WorkerSettings
 from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT
-from sideman.paths import DEFAULT_CHECKPOINT
+from schema.manifest import DamagedCheckpoint
+from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 from sideman.simulate import Player, rounds
 from training.corpora import CorpusProblem, Song, read_pop909
 from training.evaluate import Accompanied, Figures, figures
@@ -97,7 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"sideman evaluate: {problem}", file=sys.stderr)
         return 2
     songs = songs[: arguments.songs or None]
-    resident = prepare(WorkerSettings(arguments.checkpoint, Path(), slots=len(songs)))
+    use_compilation_cache(compilation_cache())
+    try:
+        resident = prepare(WorkerSettings(arguments.checkpoint, Path(), slots=len(songs)))
+    except (DamagedCheckpoint, WorkerProblem) as problem:
+        print(f"sideman evaluate: {problem}", file=sys.stderr)
+        return 2
     defaults: dict[str, Any] = {"model": resident.info.name, "silence_beats": SILENCE_BEATS}
     rows = [human(songs), another_song(songs)]
     rows += [accompany(resident, songs, Settings(commit_beats=commit, temperature=1.0, **defaults)) for commit in (0, 2, 4)]

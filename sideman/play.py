@@ -5,7 +5,8 @@ import asyncio
 import sys
 
 from sideman.serve import ServeOptions, ServiceProblem, running
-from sideman_client import play
+from sideman_client import SidemanError, play
+from sideman_client.midi import read_melody
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.url is not None:
         return play.run(arguments)
     try:
+        read_melody(arguments.tune, track=arguments.track)  # before a service is started in vain
         return asyncio.run(_with_own_service(arguments))
+    except SidemanError as problem:
+        print(problem, file=sys.stderr)
+        return play.EXIT_FAILED
     except ServiceProblem as problem:
         if not problem.said:
             print(f"sideman play: {problem}", file=sys.stderr)

@@ -69,9 +69,8 @@ class Service:
     async def start(self) -> Address:
         """Start both and wait until plans can be made. Raises ServiceProblem."""
         self._gateway = await _spawn(self._gateway_command())
-        gateway = await _announced(self._gateway, "gateway", _GATEWAY)
         self._worker = await _spawn(self._worker_command())
-        worker = await _announced(self._worker, "worker", _WORKER)
+        gateway, worker = await asyncio.gather(_announced(self._gateway, "gateway", _GATEWAY), _announced(self._worker, "worker", _WORKER))
         await _until_ready(gateway["metrics"])
         return Address(gateway["url"], gateway["metrics"], worker["model"])
 

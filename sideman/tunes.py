@@ -28,6 +28,16 @@ def read_tune(path: Path) -> WrittenTune:
     return WrittenTune(path.stem, np.array(values, np.int16), np.zeros(len(values), np.int16), tune.beats_per_bar)
 
 
+class NoTunes(RuntimeError):
+    """There is nothing to replay."""
+
+    def __str__(self) -> str:
+        return f"expected the project's melodies in {FIXTURES}, got none: run it in a checkout, or name a corpus with --data"
+
+
 def fixture_tunes() -> Sequence[WrittenTune]:
-    """The small melodies that come with the project's tests."""
-    return [read_tune(path) for path in sorted(FIXTURES.glob("*.mid"))]
+    """The small melodies that come with the project's tests. Raises NoTunes outside a checkout."""
+    tunes = [read_tune(path) for path in sorted(FIXTURES.glob("*.mid"))]
+    if not tunes:
+        raise NoTunes
+    return tunes

@@ -1,13 +1,45 @@
-"""Hypothesis strategies and small makers that several test files share. Pure."""
+"""Hypothesis strategies, sessions and small makers that several test files share. Pure."""
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
-from schema.client_messages import Applied, Configure, History, MelodyRun, NoteEvent, PendingPlan, SymbolRun, Tick
-from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
-from schema.tokens import HOLD_ACTION, NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, value_of
+from gateway.session import Effects, Session
+from schema.chords import Chord
+from schema.client_messages import (
+    Applied,
+    ClientMessage,
+    Configure,
+    Hello,
+    History,
+    Limits,
+    MelodyRun,
+    NoteEvent,
+    PendingPlan,
+    Plan,
+    Settings,
+    SymbolRun,
+    Tick,
+)
+from schema.codes import ProtocolError
+from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, pack_values, unpack_values
+from schema.tokens import (
+    HOLD_ACTION,
+    NOTHING,
+    NUM_CHORD_ACTIONS,
+    NUM_CHORDS,
+    chord_index,
+    value_of,
+)
 
+MODELS = {"online": ModelInfo("online", "Online", 0.8), "rl": ModelInfo("rl", "RL-S", 1.1)}
+LIMITS = Limits(16_384, 25.0, 50, 64, 1024)
+C, G = Chord(0, "maj"), Chord(7, "maj")
+STRIKE_C, STRIKE_G = 2 + chord_index(C), 2 + chord_index(G)  # actions
+HOLD = HOLD_ACTION
 SYMBOLS = ("N", "C", "Am", "F#m7b5", "Gsus4")
 
 frames = st.integers(0, 600)
@@ -67,3 +99,44 @@ def legal_chords(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) 
 def reply_to(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) -> PlanReply:
     """A worker's reply with `legal_chords`."""
     return PlanReply(request.session, request.seq, chords=pack_values(legal_chords(request, actions)))
+
+
+def session_with(**settings: Any) -> Session:
+    session = Session(session_id="s", seed=7, models=MODELS, settings=Settings(model="online", **settings), limits=LIMITS)
+    session.receive(Hello(), 0.0)
+    return session
+
+
+def on(frame: int, pitch: int = 60) -> NoteEvent:
+    return NoteEvent(frame, pitch, True)
+
+
+def off(frame: int, pitch: int = 60) -> NoteEvent:
+    return NoteEvent(frame, pitch, False)
+
+
+def asked(effects: Effects) -> PlanRequest:
+    assert effects.request is not None
+    return effects.request
+
+
+def only(effects: Effects) -> Any:
+    (message,) = effects.messages
+    return message
+
+
+def refusal(session: Session, message: ClientMessage) -> ProtocolError:
+    """The error a message is refused with; the session is as before (E2)."""
+    before = copy.deepcopy(vars(session))
+    with pytest.raises(ProtocolError) as caught:
+        session.receive(message, 9.0)
+    assert vars(session) == before
+    return caught.value
+
+
+def play_frame(session: Session, frame: int, actions: tuple[int, ...] = (HOLD,), applied: Applied | None = None) -> Plan:
+    """One tick, answered in time."""
+    request = asked(session.receive(Tick(frame + 1, frame, applied=applied), 0.0))
+    plan = only(session.receive_reply(reply_to(request, actions), 0.0))
+    assert isinstance(plan, Plan)
+    return plan

@@ -19,7 +19,6 @@ from schema.client_messages import (
     Hello,
     History,
     Keep,
-    Limits,
     MelodyRun,
     NoteEvent,
     PendingPlan,
@@ -30,13 +29,11 @@ from schema.client_messages import (
     Tick,
 )
 from schema.codes import ProtocolError
-from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, unpack_values
+from schema.engine_messages import PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT, bar_frames
 from schema.tokens import NUM_CHORDS, NUM_PITCHES, first_break
-from tests.strategies import chord_actions, configures, histories, pitches, reply_to, ticks
+from tests.strategies import LIMITS, MODELS, chord_actions, configures, histories, pitches, reply_to, ticks
 
-MODELS = {"online": ModelInfo("online", "Online", 0.8), "rl": ModelInfo("rl", "RL-S", 1.1)}
-LIMITS = Limits(16_384, 25.0, 50, 64, 1024)
 KNOWN_FRAMES = 256  # what a history holds at least
 REASONS = ("late", "busy", "unavailable")
 
