@@ -172,6 +172,8 @@ class Progress:
 
 def known_values(request: PlanRequest) -> tuple[list[int], list[int]]:
     """Chord and melody values the request gives, checked. Raises BadRequest."""
+    if len(request.chords) % 2 or len(request.melody) % 2:
+        raise BadRequest(f"expected two bytes a frame, got {len(request.chords)} bytes of chords and {len(request.melody)} of melody")
     chords, melody = unpack_values(request.chords), unpack_values(request.melody)
     first = request.first_frame - request.window_start
     if not 1 <= first < first + request.lookahead_frames <= WINDOW_FRAMES:

@@ -56,9 +56,11 @@ def plan_by_hand(request: PlanRequest) -> list[int]:
     fed = [_fed(request, 0, Decision(0, 0))]
     frames: list[Decision] = []
     for index in range(end):
-        now = frames[-1] if frames else Decision(0, 0)
-        made = _decide(request, fed, now, chords[index] if index < len(chords) else None)
-        frames.append(Decision(made.chord, melody[index] if index < len(melody) else made.melody))
+        if index < len(melody):  # the chord is known as well
+            frames.append(Decision(chords[index], melody[index]))
+        else:
+            now = frames[-1] if frames else Decision(0, 0)
+            frames.append(_decide(request, fed, now, chords[index] if index < len(chords) else None))
         fed.append(_fed(request, index + 1, frames[-1]))
     return [frame.chord for frame in frames[request.first_frame - request.window_start :]]
 
