@@ -52,7 +52,7 @@ class GatewaySettings:
     max_sessions_per_address: int = _within(64, 1, 100_000)  # sessions; one address cannot take the house
 
     # What a connection may send
-    max_message_bytes: int = _within(16_384, 1024, 1_048_576)  # bytes (C5); a long history fits
+    max_message_bytes: int = _within(16_384, 4096, 1_048_576)  # bytes (C5); 256 frames of history fit, at least a tick of 64 events
     max_fragments: int = _within(16, 1, 4096)  # WebSocket frames of one message; no honest client fragments small messages
     read_queue_high: int = _within(16, 1, 1024)  # messages decoded later; then reading pauses
     read_queue_low: int = _within(4, 0, 1024)  # messages; then reading goes on

@@ -56,6 +56,10 @@ def load(folder: Path) -> tuple[Manifest, Any]:
 
 def read_weights(folder: Path, sizes: ModelSizes) -> Any:
     """The weights of a checkpoint, unverified; serve only what `load` gives. Raises DamagedCheckpoint."""
+    if (
+        smallest := min(sizes.layers, sizes.width, sizes.heads, sizes.kv_heads, sizes.head_width, sizes.feed_width, sizes.melody_head_width)
+    ) < 1:
+        raise DamagedCheckpoint(str(folder), "sizes of at least 1", str(smallest))
     shapes = pure_shapes(sizes)
     try:
         with ocp.PyTreeCheckpointer(use_ocdbt=True, use_zarr3=True) as reader:

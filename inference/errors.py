@@ -13,7 +13,7 @@ class GoldenMismatch(WorkerProblem):
         self.checkpoint, self.expected, self.got = checkpoint, expected, got
 
     def __str__(self) -> str:
-        differing = sum(a != b for a, b in zip(self.expected, self.got, strict=False))
+        differing = len(self.expected) - sum(a == b for a, b in zip(self.expected, self.got, strict=False))
         return (
             f"checkpoint {self.checkpoint}: expected the manifest's golden plan, got {differing} of {len(self.expected)} other chords: "
             "the weights do not fit this version; choose another with --checkpoint"

@@ -1,7 +1,7 @@
 """Every error code and close code, with what the receiver should do. Pure.
 
-Close codes tell a client without any table what to do: 4000-4499 (and 1012, 1013) come back with backoff,
-4500-4999 do not. 1011 is a bug of ours.
+Close codes tell a client without any table what to do: 4000-4499 (and 1001, 1006, 1011 to 1013) come back with backoff,
+4500-4999 (and what RFC 6455 says about a broken message) do not. 1011 is a bug of ours.
 """
 
 from enum import StrEnum
@@ -80,7 +80,7 @@ CLOSES = (BYE, TOO_BIG, BUG, RESTARTING, FULL_HOUSE, SLOW_CLIENT, SILENT_CLIENT,
 
 
 def should_reconnect(code: int) -> bool:
-    """Whether a client that was closed with this code should come back (with backoff)."""
+    """C10: whether a client that was closed with this code (1006: no code came) should come back, with backoff."""
     return code in (1001, 1006, 1011, 1012, 1013) or 4000 <= code < 4500
 
 

@@ -1,24 +1,47 @@
-"""Readers for the public corpora: raw files in, songs on the grid out. Shell.
+"""What all corpus readers share: songs on the grid, what may be cut from them, the table of corpora. Shell.
 
-Nothing unmappable is rewritten: a song without a usable grid is refused with its reason, a stretch without
-a chord name cuts the song in two. `read_pop909` returns what was read and what was left out, and why.
+A reader makes a `Tune` of each file; `Conversion.add` cuts it into songs. Nothing unmappable is rewritten: a chord
+outside the vocabulary or a broken bar ends the song and another begins after it; what is left out is counted and named.
 """
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
-import mido
 import numpy as np
 
-from schema.chords import Chord, UnknownChord, parse_harte
-from schema.grid import FRAMES_PER_BEAT
+from schema.chords import Chord
+from schema.grid import FRAMES_PER_BEAT, MAX_BEATS_PER_BAR, MIN_BEATS_PER_BAR
 from schema.melody import NoteSpan, frames_of_spans
-from schema.tokens import NOTHING, chord_hold, chord_onset
+from schema.tokens import chord_hold, chord_onset
 
-POP909_OFF_GRID = frozenset({"014", "040", "282", "326", "537"})  # melody off any grid
 MIN_PIECE_FRAMES = 16 * FRAMES_PER_BEAT
+
+
+class Corpus(NamedTuple):
+    """Facts about a corpus; `shippable` says whether weights trained on it may be given away under the product's licence."""
+
+    folder: str
+    title: str
+    licence: str
+    style: str
+    shippable: bool
+
+
+# In the order of reading. A group of variants takes its side of the split from its first song, so append only.
+CORPORA = {
+    "pop909": Corpus("pop909", "POP909", "MIT (transcriptions and labels; the songs are by others)", "pop", True),
+    "openewld": Corpus("openewld", "OpenEWLD", "public domain in the United States (screened to 1929); files MIT", "standards", True),
+    "rs200": Corpus("rs200", "RS 200 (de Clercq and Temperley)", "CC BY 4.0", "rock", True),
+    "nottingham": Corpus("nottingham", "Nottingham Music Database (ABC_cleaned)", "GPL-3.0", "folk", False),
+    "hooktheory": Corpus("hooktheory", "Hooktheory (SheetSage release)", "CC BY-NC-SA 3.0", "pop", False),
+}
+
+
+class CorpusProblem(ValueError):
+    """A song, or a whole corpus, that cannot be read; the text says what was expected, what was found and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,215 +54,190 @@ class Song:
     beats_per_bar: int
     melody: np.ndarray  # int16 [T]
     chords: np.ndarray  # int16 [T]
+    title: str | None = None
+
+    @property
+    def tune(self) -> str:
+        """Name of the tune this is a piece of."""
+        return self.name.partition("+")[0]
+
+
+class ChordChange(NamedTuple):
+    """A chord from a frame on: None is N, a string is a label that names no chord of the vocabulary."""
+
+    frame: int
+    chord: Chord | str | None
+
+
+class Bar(NamedTuple):
+    """One bar in playing order: its length, and the length its metre asks for."""
+
+    frames: int
+    metre_frames: int
+
+
+class Stretch(NamedTuple):
+    """Frames [start, end) with a bar line at `start` and every `bar_frames` from there."""
+
+    start: int
+    end: int
+    bar_frames: int
+
+
+@dataclass(frozen=True)
+class Tune:
+    """A whole piece as written, repeats played out, frame 0 where the first bar (or the pickup) begins."""
+
+    name: str
+    title: str | None
+    notes: Sequence[NoteSpan]
+    changes: Sequence[ChordChange]
+    bars: Sequence[Bar]
 
 
 @dataclass
 class Conversion:
-    """What a reader made of a corpus."""
+    """What a reader made of a corpus, and what it left out: total = kept + unmapped + unbarred + short."""
 
+    corpus: str
     songs: list[Song] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    unmapped_frames: int = 0
+    refused: dict[str, str] = field(default_factory=dict)  # file or song -> why nothing of it was kept
+    replaced: dict[str, str] = field(default_factory=dict)  # song -> why it was read from other labels than asked
     total_frames: int = 0
+    unmapped_frames: int = 0  # under a chord outside the vocabulary
+    unbarred_frames: int = 0  # in bars that are no whole number of beats
+    short_frames: int = 0  # in rests shorter than MIN_PIECE_FRAMES, or without a note
+
+    @property
+    def kept_frames(self) -> int:
+        """Frames of all songs."""
+        return sum(len(song.melody) for song in self.songs)
+
+    def add(self, tune: Tune) -> None:
+        """Cut a tune into songs and count what is left out. Raises CorpusProblem if nothing is left."""
+        silence = max(0, tune.bars[0].metre_frames - tune.bars[0].frames) if tune.bars else 0
+        bars = [Bar(silence, tune.bars[0].metre_frames), *tune.bars] if silence else tune.bars
+        num_frames = sum(bar.frames for bar in bars)
+        notes = [NoteSpan(note.start + silence, note.end + silence, note.pitch) for note in tune.notes]
+        melody = np.array(frames_of_spans(notes, num_frames), np.int16)
+        chords, known = chord_frames([ChordChange(c.frame + silence, c.chord) for c in tune.changes], num_frames)
+        kept = unmapped = unbarred = 0
+        for stretch in stretches(bars):
+            whole = slice(stretch.start, stretch.end)
+            beats_per_bar, rest = divmod(stretch.bar_frames, FRAMES_PER_BEAT)
+            if rest or not MIN_BEATS_PER_BAR <= beats_per_bar <= MAX_BEATS_PER_BAR:
+                unbarred += stretch.end - stretch.start
+                continue
+            unmapped += int((~known[whole]).sum())
+            for start, end in known_pieces(known[whole], stretch.bar_frames):
+                begin, stop = start + stretch.start, end + stretch.start
+                if melody[begin:stop].any():
+                    self.songs.append(self._song(tune, begin, beats_per_bar, melody[begin:stop], chords[begin:stop]))
+                    kept += stop - begin
+        self.total_frames += num_frames
+        self.unmapped_frames += unmapped
+        self.unbarred_frames += unbarred
+        self.short_frames += num_frames - kept - unmapped - unbarred
+        if not kept:
+            raise CorpusProblem(_nothing_left(num_frames, unmapped, unbarred, stretches(bars)))
+
+    def _song(self, tune: Tune, start: int, beats_per_bar: int, melody: np.ndarray, chords: np.ndarray) -> Song:
+        name = f"{self.corpus}/{tune.name}" + (f"+{start}" if start else "")
+        return Song(name, self.corpus, CORPORA[self.corpus].style, beats_per_bar, melody, chords, tune.title)
+
+    def counts(self) -> str:
+        """One line of counts, then one line for each song refused or read from other labels."""
+        share = {name: f"{frames / max(1, self.total_frames):.2%}" for name, frames in self._left_out().items()}
+        tunes = len({song.tune for song in self.songs})
+        lines = [
+            f"{self.corpus} ({CORPORA[self.corpus].licence}): {tunes} tunes in {len(self.songs)} pieces, {self.kept_frames / 4:,.0f} beats; "
+            + "left out "
+            + ", ".join(f"{value} {name}" for name, value in share.items())
+            + f"; {len(self.refused)} refused, {len(self.replaced)} with other labels"
+        ]
+        lines += [f"  refused {name}: {why}" for name, why in sorted(self.refused.items())]
+        lines += [f"  {name}: {why}" for name, why in sorted(self.replaced.items())]
+        return "\n".join(lines)
+
+    def _left_out(self) -> dict[str, int]:
+        return {"chord not in the vocabulary": self.unmapped_frames, "bar no whole beats": self.unbarred_frames, "too short": self.short_frames}
 
 
-class CorpusProblem(ValueError):
-    """A song, or a whole corpus, that cannot be read; the text says what was expected, what was found and what to do."""
-
-
-@dataclass(frozen=True)
-class _Beats:
-    """Rows of a beat file: seconds of each beat, and the guessed downbeats."""
-
-    seconds: np.ndarray  # [B]
-    strong: np.ndarray  # [B] 1.0 on the rows that begin a half bar (4/4) or bar (3/4)
-    downbeat: np.ndarray  # [B]
-
-    def beat_at(self, seconds: np.ndarray) -> np.ndarray:
-        """Position in beats, linear between rows, continued with the nearest step outside them."""
-        rows = np.clip(np.searchsorted(self.seconds, seconds, side="right") - 1, 0, len(self.seconds) - 2)
-        start = self.seconds[rows]
-        return np.asarray(rows + (seconds - start) / (self.seconds[rows + 1] - start))
-
-
-def read_pop909(folder: Path) -> Conversion:
-    """Every song of POP909 in its public layout (`POP909/NNN/NNN.mid` and its text files). Raises CorpusProblem if none is there."""
-    homes = sorted(p for p in (folder / "POP909").glob("[0-9][0-9][0-9]") if p.is_dir())
-    if not homes:
-        raise CorpusProblem(f"expected the folders POP909/001 .. POP909/909 in {folder}, got none: point to the unpacked POP909 data set")
-    result = Conversion()
-    for home in homes:
-        if home.name in POP909_OFF_GRID:
-            result.refused[home.name] = "melody lies off any grid"
-            continue
-        try:
-            pieces, unmapped, total = _read_pop909_song(home)
-        except (OSError, ValueError, EOFError, LookupError, ArithmeticError, mido.KeySignatureError) as problem:
-            result.refused[home.name] = str(problem) or type(problem).__name__
-            continue
-        result.songs += pieces
-        result.unmapped_frames += unmapped
-        result.total_frames += total
-    return result
-
-
-def _read_pop909_song(home: Path) -> tuple[list[Song], int, int]:
-    beats = _read_beats(home / "beat_midi.txt")
-    starts, ends, pitches = _read_notes(home / f"{home.name}.mid", "MELODY")
-    start_beats, end_beats = beats.beat_at(starts), beats.beat_at(ends)
-    frames_per_row = 6 if _is_triplet(start_beats) else FRAMES_PER_BEAT
-    chord_rows = _read_chords(home / "chord_midi.txt", beats)
-    rows_per_bar = _rows_per_bar(beats)
-    bar_frames = rows_per_bar * frames_per_row
-    if bar_frames % FRAMES_PER_BEAT:
-        raise CorpusProblem(f"a bar of {bar_frames} frames is no whole number of beats")
-    phase = _bar_phase(chord_rows, beats, rows_per_bar)
-    first_row = int(np.floor((start_beats.min() - phase + 1e-6) / rows_per_bar)) * rows_per_bar + phase
-    spans = [
-        NoteSpan(round(s * frames_per_row), round(e * frames_per_row), int(p))
-        for s, e, p in zip(start_beats - first_row, end_beats - first_row, pitches, strict=True)
-    ]
-    num_frames = -(-max(s.end for s in spans) // bar_frames) * bar_frames
-    melody = np.array(frames_of_spans(spans, num_frames), np.int16)
-    chords, known = _chord_frames(chord_rows, first_row, frames_per_row, num_frames)
-    pieces = [
-        Song(
-            f"pop909/{home.name}" + (f"+{start}" if start else ""),
-            "pop909",
-            "pop",
-            bar_frames // FRAMES_PER_BEAT,
-            melody[start:end],
-            chords[start:end],
-        )
-        for start, end in _known_pieces(known, bar_frames)
-    ]
-    return pieces, int((~known).sum()), num_frames
-
-
-def _read_notes(path: Path, track_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Onsets and ends in seconds (through all tempo changes) and pitches of one named track, in order of time."""
-    midi = mido.MidiFile(path)
-    tempo_changes = sorted((tick, m.tempo) for t in midi.tracks for tick, m in _absolute(t) if m.type == "set_tempo")
-    ticks, seconds, tempi = [0], [0.0], [500_000]
-    for tick, tempo in tempo_changes:
-        seconds.append(seconds[-1] + mido.tick2second(tick - ticks[-1], midi.ticks_per_beat, tempi[-1]))
-        ticks.append(tick)
-        tempi.append(tempo)
-
-    def to_seconds(tick: int) -> float:
-        row = int(np.searchsorted(ticks, tick, side="right")) - 1
-        return float(seconds[row] + mido.tick2second(tick - ticks[row], midi.ticks_per_beat, tempi[row]))
-
-    track = next((t for t in midi.tracks if t.name.strip().upper() == track_name), None)
-    if track is None:
-        raise CorpusProblem(f"expected a track named {track_name}, got {[t.name for t in midi.tracks]}")
-    notes: list[tuple[int, int, int]] = []
-    open_notes: dict[int, int] = {}
-    for tick, message in _absolute(track):
-        if message.type not in ("note_on", "note_off"):
-            continue
-        began = open_notes.pop(message.note, None)
-        if began is not None:
-            notes.append((began, tick, message.note))
-        if message.type == "note_on" and message.velocity > 0:
-            open_notes[message.note] = tick
-    if not notes:
-        raise CorpusProblem(f"expected notes in the track {track_name}, got none")
-    notes.sort()
+def _nothing_left(num_frames: int, unmapped: int, unbarred: int, found: Sequence[Stretch]) -> str:
+    if num_frames and unbarred == num_frames:
+        return f"a bar of {found[0].bar_frames} frames is no whole number of beats from {MIN_BEATS_PER_BAR} to {MAX_BEATS_PER_BAR}"
     return (
-        np.array([to_seconds(n[0]) for n in notes]),
-        np.array([to_seconds(n[1]) for n in notes]),
-        np.array([n[2] for n in notes]),
+        f"expected {MIN_PIECE_FRAMES} frames of melody with known chords in whole bars, got no such stretch in {num_frames} frames"
+        f" ({unmapped} with a chord outside the vocabulary, {unbarred} in odd bars)"
     )
 
 
-def _absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message]]:
-    tick = 0
-    result = []
-    for message in track:
-        tick += message.time
-        result.append((tick, message))
-    return result
-
-
-def _read_beats(path: Path) -> _Beats:
-    rows = np.array([[float(x) for x in line.split()] for line in path.read_text().splitlines() if line.strip()])
-    if rows.ndim != 2 or rows.shape[1] < 3 or len(rows) < 8:
-        raise CorpusProblem(f"expected at least 8 rows of three numbers in {path.name}, got shape {rows.shape}")
-    if not np.isfinite(rows).all() or (np.diff(rows[:, 0]) <= 0).any():
-        raise CorpusProblem(f"expected rising seconds in {path.name}, got rows that stand still or go back")
-    return _Beats(rows[:, 0], rows[:, 1], rows[:, 2])
-
-
-def _is_triplet(onset_beats: np.ndarray) -> bool:
-    """Whether far more onsets fit thirds of a row than quarters: the row is then a dotted quarter (finds the known songs exactly)."""
-    part = onset_beats % 1.0
-
-    def off_grid(parts: int) -> float:
-        return float((np.abs(part * parts - np.round(part * parts)) / parts > 0.03).mean())
-
-    return off_grid(4) - off_grid(3) > 0.12
-
-
-def _read_chords(path: Path, beats: _Beats) -> list[tuple[int, int, Chord | str | None]]:
-    """Rows (first beat row, end row, chord); None is N, a string is a label that names no chord. Same labels in a row are joined."""
-    result: list[tuple[int, int, Chord | str | None]] = []
-    for line in path.read_text().splitlines():
-        if not line.strip():
-            continue
-        start_s, end_s, label = line.split()
-        start, end = (round(float(b)) for b in beats.beat_at(np.array([float(start_s), float(end_s)])))
-        if end <= start:
-            continue
-        chord: Chord | str | None
+def convert(corpus: str, names: Iterable[str], read: Callable[[str], Tune]) -> Conversion:
+    """A conversion of every name `read` can make a tune of; what it cannot is refused by name, the others go on."""
+    result = Conversion(corpus)
+    for name in names:
         try:
-            chord = parse_harte(label).chord
-        except UnknownChord:
-            chord = label
-        if result and result[-1][2] == chord and result[-1][1] == start:
-            result[-1] = (result[-1][0], end, chord)
-        else:
-            result.append((start, end, chord))
-    if not result:
-        raise CorpusProblem(f"expected chord rows in {path.name}, got none")
+            result.add(read(name))
+        except (OSError, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as problem:
+            result.refused[name] = str(problem) or type(problem).__name__
     return result
 
 
-def _rows_per_bar(beats: _Beats) -> int:
-    """4 if every second row is strong, 3 if every third."""
-    gap = statistics.mode(np.diff(np.flatnonzero(beats.strong > 0.5)).tolist() or [2])
-    return 3 if gap == 3 else 4
+def chord_frames(changes: Iterable[ChordChange], num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chord values per frame, and whether the corpus names the chord there.
 
-
-def _bar_phase(chord_rows: Sequence[tuple[int, int, Chord | str | None]], beats: _Beats, rows_per_bar: int) -> int:
-    """Row (modulo the bar) on which most chords change; the file's guessed downbeats break ties."""
-    votes = [0.0] * rows_per_bar
-    for start, _, _ in chord_rows:
-        votes[start % rows_per_bar] += 1.0
-    for row in np.flatnonzero(beats.downbeat > 0.5):
-        votes[int(row) % rows_per_bar] += 1e-4
-    return int(np.argmax(votes))
-
-
-def _chord_frames(
-    chord_rows: Sequence[tuple[int, int, Chord | str | None]], first_row: int, frames_per_row: int, num_frames: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Chord values per frame, and whether the corpus names the chord there. A chord already running at frame 0 is struck there."""
+    Of changes in one frame the last counts; the same chord again is no change. A chord that runs already at frame 0 is struck there.
+    """
+    joined: list[ChordChange] = []
+    for frame, chord in sorted(((max(0, c.frame), c.chord) for c in changes), key=lambda change: change[0]):
+        while joined and joined[-1].frame == frame:
+            joined.pop()
+        if not joined or joined[-1].chord != chord:
+            joined.append(ChordChange(frame, chord))
     values = np.zeros(num_frames, np.int16)
     known = np.ones(num_frames, bool)
-    for start_row, end_row, chord in chord_rows:
-        start, end = (max(0, (row - first_row) * frames_per_row) for row in (start_row, end_row))
+    joined.append(ChordChange(num_frames, None))
+    for (start, chord), (end, _) in pairwise(joined):
+        end = min(end, num_frames)
         if isinstance(chord, str):
             known[start:end] = False
-        elif chord is not None and start < min(end, num_frames):
+        elif chord is not None and start < end:
             values[start:end] = chord_hold(chord)
             values[start] = chord_onset(chord)
-    last = max(0, (chord_rows[-1][1] - first_row) * frames_per_row)
-    values[last:] = NOTHING
     return values, known
 
 
-def _known_pieces(known: np.ndarray, bar_frames: int) -> list[tuple[int, int]]:
+def stretches(bars: Iterable[Bar]) -> list[Stretch]:
+    """The runs of bars of one metre, in order, without a gap.
+
+    Incomplete bars that follow each other and add up (the last of a part and the pickup of the next) are one bar. One that nothing
+    completes ends its run; one too long stands alone, as a bar of its own length.
+    """
+    whole: list[Bar] = []
+    pending = Bar(0, 0)
+    for bar in bars:
+        if pending.frames and (pending.metre_frames != bar.metre_frames or pending.frames + bar.frames > bar.metre_frames):
+            whole.append(pending)
+            pending = Bar(0, 0)
+        pending = Bar(pending.frames + bar.frames, bar.metre_frames)
+        if pending.frames >= pending.metre_frames:
+            whole.append(Bar(pending.frames, pending.frames))
+            pending = Bar(0, 0)
+    if pending.frames:
+        whole.append(pending)
+    result: list[Stretch] = []
+    broken = True
+    for bar in whole:
+        if broken or result[-1].bar_frames != bar.metre_frames:
+            start = result[-1].end if result else 0
+            result.append(Stretch(start, start + bar.frames, bar.metre_frames))
+        else:
+            result[-1] = result[-1]._replace(end=result[-1].end + bar.frames)
+        broken = bar.frames < bar.metre_frames
+    return result
+
+
+def known_pieces(known: np.ndarray, bar_frames: int) -> list[tuple[int, int]]:
     """Half-open stretches without unmapped chords, cut to begin on a bar line, long enough to be worth having."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(np.int8)))
     pieces = []
@@ -248,3 +246,44 @@ def _known_pieces(known: np.ndarray, bar_frames: int) -> list[tuple[int, int]]:
         if end - begin >= MIN_PIECE_FRAMES:
             pieces.append((begin, int(end)))
     return pieces
+
+
+def frame_of(quarters: float) -> int:
+    """The nearest frame of a position in quarter notes; halves go up, so that equal lengths stay equal."""
+    return int(np.floor(quarters * FRAMES_PER_BEAT + 0.5))
+
+
+def note_span(start: float, end: float, pitch: int) -> NoteSpan:
+    """A note between two positions in quarter notes, at least one frame long."""
+    first = frame_of(start)
+    return NoteSpan(first, max(first + 1, frame_of(end)), pitch)
+
+
+def readers() -> dict[str, Callable[[Path], Conversion]]:
+    """The reader of every corpus in CORPORA."""
+    from training.hooktheory import read_hooktheory  # here and not above: the readers import this file
+    from training.nottingham import read_nottingham
+    from training.openewld import read_openewld
+    from training.pop909 import read_pop909
+    from training.rs200 import read_rs200
+
+    return {
+        "pop909": read_pop909,
+        "openewld": read_openewld,
+        "rs200": read_rs200,
+        "nottingham": read_nottingham,
+        "hooktheory": read_hooktheory,
+    }
+
+
+def read_corpora(folder: Path, names: Sequence[str]) -> list[Conversion]:
+    """The named corpora below `folder`, in the order of CORPORA, their counts printed. Raises CorpusProblem if one is not there."""
+    unknown = sorted(set(names) - set(CORPORA))
+    if unknown:
+        raise CorpusProblem(f"expected names of corpora from {', '.join(CORPORA)}, got {', '.join(unknown)}")
+    result = []
+    for name, corpus in CORPORA.items():
+        if name in names:
+            result.append(readers()[name](folder / corpus.folder))
+            print(result[-1].counts(), flush=True)
+    return result

@@ -19,7 +19,10 @@ from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACT
 
 
 class PlainPlan(NamedTuple):
-    """Chord values of the planned frames, and by how much each frame's choices (chord or melody) were ahead of the next best."""
+    """Chord values of the planned frames, and by how much each frame's choices (chord or melody) were ahead of the next best.
+
+    The melody of the frame before the plan, where it is open, counts with the first frame.
+    """
 
     chords: list[int]
     margins: list[float]
@@ -41,7 +44,7 @@ def plain_plan(model: Decoder, request: PlanRequest) -> PlainPlan:
         values = _melody_values(model, hidden, request, (frame, chords[frame]), before[1])
         melody.append(value_of(int(values.argmax()), before[1], NUM_PITCHES))
         margins[frame] = min(margins[frame], _margin(values))
-    return PlainPlan(chords[first:end], margins[first:end])
+    return PlainPlan(chords[first:end], [min(margins[: first + 1]), *margins[first + 1 : end]])
 
 
 def _inputs(request: PlanRequest, chords: list[int], melody: list[int]) -> Inputs:

@@ -55,16 +55,14 @@ def test_any_sequence_in_one_slot_is_planned_as_by_hand(history, sequence, sizes
     replay(Jam("a", history=history), sequence, sizes)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(history=long_histories, sequence=st.lists(moves, min_size=4, max_size=8), sizes=chunks)
 def test_plans_are_the_same_across_window_hops(history, sequence, sizes):
     replay(Jam("a", history=history), sequence, sizes)
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    turns=st.lists(st.tuples(st.sampled_from("ab"), moves), min_size=2, max_size=12), stop_after=st.lists(st.integers(0, 4), min_size=1)
-)
+@given(turns=st.lists(st.tuples(st.sampled_from("ab"), moves), min_size=2, max_size=12), stop_after=st.lists(st.integers(0, 4), min_size=1))
 def test_a_slot_may_change_hands_and_plans_may_be_left_unfinished(turns, stop_after):
     """Sessions take turns in one slot; some requests are abandoned after a few calls."""
     slot, jams = Slot(), {"a": Jam("a", history=9), "b": Jam("b", history=4, seed=8)}

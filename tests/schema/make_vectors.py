@@ -114,14 +114,14 @@ GATEWAY: list[tuple[str, dict[str, Any]]] = [
         "type": "welcome", "session": "f3a9", "seed": 2_463_534_242, "version": 1, "models": ["online-small", "rl-s"],
         "settings": SETTINGS, "limits": LIMITS}),
     ("welcome, no models, extremes", {
-        "type": "welcome", "session": "", "seed": 0, "version": 1, "models": [], "settings": EXTREMES, "limits": LIMITS}),
+        "type": "welcome", "session": "", "seed": MAX_SEED, "version": 1, "models": [], "settings": EXTREMES, "limits": LIMITS}),
     ("configured", {"type": "configured", "settings": SETTINGS, "from_frame": 0}),
     ("configured, largest frame", {"type": "configured", "settings": EXTREMES, "from_frame": MAX_FRAME}),
     ("plan, first of a jam", {
-        "type": "plan", "seq": 29, "first_frame": 29, "committed_until": 37, "chords": [
-            {"start": 29, "length": 3, "symbol": "N", "pitches": [], "onset": False},
+        "type": "plan", "seq": 28, "first_frame": 28, "committed_until": 36, "chords": [
+            {"start": 28, "length": 4, "symbol": "N", "pitches": [], "onset": False},
             {"start": 32, "length": 8, "symbol": "C", "pitches": [36, 60, 64, 67], "onset": True},
-            {"start": 40, "length": 5, "symbol": "Am", "pitches": [45, 60, 64, 69], "onset": True}], "timing": TIMING}),
+            {"start": 40, "length": 4, "symbol": "Am", "pitches": [45, 60, 64, 69], "onset": True}], "timing": TIMING}),
     ("plan, runs on", {
         "type": "plan", "seq": 30, "first_frame": 30, "committed_until": 38, "chords": [
             {"start": 30, "length": 16, "symbol": "F#m7b5", "pitches": [42, 57, 60, 64, 66], "onset": False}], "timing": CALM}),

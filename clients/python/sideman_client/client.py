@@ -24,8 +24,9 @@ from websockets.exceptions import ConnectionClosed
 
 from sideman_client.codec import MSGPACK, decode, encode
 from sideman_client.errors import CannotConnect, ClosedByGateway, ConnectionLost, NoAnswer, NotConnected, SettingRefused, SidemanError
-from sideman_client.generated.codes import should_reconnect
+from sideman_client.generated.codes import ErrorCode, should_reconnect
 from sideman_client.generated.messages import (
+    MAX_HISTORY_FRAMES,
     Bye,
     ClientMessage,
     Configure,
@@ -47,7 +48,6 @@ ANSWER_TIMEOUT_S = 10.0
 LEAVING_TIMEOUT_S = 2.0
 MAX_WAITING_MESSAGES = 1024  # for iteration; the oldest go first
 MAX_UNANSWERED_TICKS = 256  # of older ones the round trip is forgotten
-HISTORY_FRAMES = (1024, 512, 256)  # tried in this order until the message is small enough (C5)
 NORMAL_CLOSE = 1000
 
 OnMessage = Callable[[GatewayMessage, float | None], None]
@@ -176,6 +176,9 @@ class SidemanClient:
         if answer in done:
             return answer.result()
         answer.cancel()
+        self._asked, self._to_ask = (  # so that the next answer is not taken for this one's
+            deque(other for other in waiting if other.answer is not answer) for waiting in (self._asked, self._to_ask)
+        )
         self._check_alive()
         raise NoAnswer(expected=f"an answer within {ANSWER_TIMEOUT_S:g} s", got="none", advice="try again, or connect to another gateway")
 
@@ -196,11 +199,18 @@ class SidemanClient:
             return
 
     def _history(self, frame: int) -> History:
-        """The longest history the gateway takes in one message; at least what plans depend on."""
-        for max_frames in HISTORY_FRAMES:
-            message = self.jam.history(frame, min(max_frames, self.welcome.limits.history_frames))
-            if len(encode(message, self._subprotocol)) <= self.welcome.limits.max_message_bytes:
-                break
+        """The longest history that fits one message (H2, C5), by bisection; most often that is all there is to tell."""
+        limits = self.welcome.limits
+        message = self.jam.history(frame, 1)
+        num_frames = min(frame + 1, MAX_HISTORY_FRAMES, limits.history_frames)
+        fitting, too_many = 1, num_frames + 1
+        while fitting < num_frames:
+            longer = self.jam.history(frame, num_frames)
+            if _num_bytes(encode(longer, self._subprotocol)) <= limits.max_message_bytes:
+                message, fitting = longer, num_frames
+            else:
+                too_many = num_frames
+            num_frames = (fitting + too_many) // 2
         return message
 
     async def _read(self) -> None:
@@ -254,6 +264,8 @@ class SidemanClient:
             self.jam.follow_settings(message.settings, asked.frame)
             if isinstance(asked.message, Configure):
                 self._chosen = _merged(self._chosen, asked.message)
+            else:
+                self.jam.bar_line = 0  # S4: also if a `configure` before it moved the bar line after `reset` began the new jam
         if asked.answer is None or asked.answer.done():
             return
         if isinstance(message, Configured):
@@ -328,7 +340,14 @@ async def connect(
     client.raise_failure()
 
 
+def _num_bytes(data: bytes | str) -> int:
+    return len(data.encode()) if isinstance(data, str) else len(data)
+
+
 def _refuses_question(error: Error) -> bool:
+    """Whether an error answers a question; `slow_down` (C5) may have met any message, most likely a tick."""
+    if error.code == ErrorCode.SLOW_DOWN:
+        return False
     named = error.field.removeprefix("$.").partition(".")[0]
     return error.seq is None and named not in ("tick", "history", "hello", "bye")
 

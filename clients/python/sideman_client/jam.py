@@ -31,7 +31,7 @@ from sideman_client.generated.messages import (
 
 MAX_JUMP_FRAMES = 256  # T4
 MAX_TICK_EVENTS = 64
-PLANS_BEGIN_FRAMES = 4  # before the initial silence ends (P7)
+PLANS_BEGIN_FRAMES = 4  # from the first plan's first frame to the end of the initial silence (P7)
 
 
 class Sounding(NamedTuple):
@@ -212,7 +212,7 @@ class Jam:
 
     def _is_late(self, frame: int) -> bool:
         """Whether a plan was due for this frame (its tick is the one before, P1) and a newer one than we have was to be expected."""
-        if frame == 0 or frame - 1 < self.silence_frames - PLANS_BEGIN_FRAMES:
+        if frame == 0 or frame < self.silence_frames - PLANS_BEGIN_FRAMES:
             return False
         if self._last_tick is not None and self._listened_seq == self._last_tick.seq:
             return False

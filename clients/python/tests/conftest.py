@@ -106,7 +106,7 @@ class Gateway:
     def _answer(self, tick: Tick, silence_frames: int) -> GatewayMessage:
         if tick.frame in self.keep_at_tick:
             return Keep(tick.seq, self.keep_at_tick[tick.frame])
-        if tick.frame < silence_frames - 4:
+        if tick.frame + 1 < silence_frames - 4:  # P7
             return Keep(tick.seq, "listening")
         first = tick.frame + 1
         runs = [chord_of(frame, silence_frames) for frame in range(first, first + LOOKAHEAD_FRAMES)]
@@ -130,7 +130,7 @@ def chord_of(frame: int, silence_frames: int) -> ChordRun:
 @asynccontextmanager
 async def open_gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
-    async with serve(gateway.serve, "127.0.0.1", 0, subprotocols=list(SUBPROTOCOLS)) as server:
+    async with serve(gateway.serve, "127.0.0.1", 0, subprotocols=list(SUBPROTOCOLS), max_size=LIMITS.max_message_bytes) as server:
         gateway.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield gateway
 

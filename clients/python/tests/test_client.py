@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sideman_client.client import Backoff, SidemanClient, State, connect
-from sideman_client.codec import JSON, MSGPACK
+from sideman_client.codec import JSON, MSGPACK, encode
 from sideman_client.errors import (
     CannotConnect,
     ClosedByGateway,
     ConnectionLost,
+    NoAnswer,
     NotConnected,
     SettingRefused,
     UnreadableMessage,
 )
 from sideman_client.generated.messages import (
     Bye,
+    ChordRun,
     Configure,
     Error,
     GatewayMessage,
@@ -31,6 +33,7 @@ from sideman_client.generated.messages import (
     Reset,
     SymbolRun,
     Tick,
+    Timing,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ async def test_a_session_from_hello_to_bye(gateway: "Gateway", subprotocol: str)
 
 @pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4003])
 async def test_c10_h1_it_comes_back_with_settings_and_history(gateway: "Gateway", code: int):
+    """C10, H1: after a code that asks for it."""
     gateway.close_at_tick = {18: (code, "moving")}
     async with connect(gateway.url, backoff=AT_ONCE) as client:
         await client.configure(Configure(silence_beats=2, temperature=0.5))
@@ -122,7 +126,10 @@ async def tick_and_hear_after_return(client: SidemanClient, frame: int) -> Gatew
     return await tick_and_hear(client, frame)
 
 
-@pytest.mark.parametrize(("code", "reason"), [(4502, "no hello in time: send hello first"), (4507, "too many errors"), (1009, "too big")])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(4502, "no hello in time: send hello first"), (4507, "too many errors"), (1002, ""), (1003, ""), (1007, ""), (1009, "too big")],
+)
 async def test_c10_it_does_not_come_back_where_that_is_useless(gateway: "Gateway", code: int, reason: str):
     gateway.close_at_tick = {0: (code, reason)}
     with pytest.raises(ClosedByGateway) as closed:
@@ -226,15 +233,58 @@ async def test_t4_a_long_pause_sends_the_history_first(gateway: "Gateway"):
     assert [type(message) for message in gateway.connections[0]] == [Hello, Tick, History, Tick, Bye]
 
 
-async def test_c5_a_history_is_cut_to_what_one_message_may_hold(gateway: "Gateway"):
-    gateway.max_message_bytes = 9000
-    async with connect(gateway.url) as client:
-        for frame in range(600):
+@pytest.mark.parametrize(("subprotocol", "every", "at_least"), [(JSON, 1, 150), (MSGPACK, 1, 256), (JSON, 2, 256)])
+async def test_h2_c5_a_history_is_as_long_as_one_message_may_be(gateway: "Gateway", subprotocol: str, every: int, at_least: int):
+    """H2, C5: also with a new chord and a new note in every frame it is cut to fit, and one frame more would not fit."""
+    async with connect(gateway.url, subprotocol=subprotocol) as client:
+        for frame in range(0, 600, every):
             client.jam.note(NoteEvent(frame, 60 + frame % 12, True))
-        await tick_and_hear(client, 600)
-    history = gateway.connections[0][1]
-    assert isinstance(history, History)
-    assert (history.frame, history.first_frame) == (599, 599 + 1 - 256)
+        chords = [ChordRun(frame, every, ("F#m7b5", "Bbm7b5")[frame // every % 2], [42, 60], True) for frame in range(0, 600, every)]
+        client.jam.receive(Plan(1, 0, 600, chords, Timing(0.0, 0.0, 0.0, 0, 0.0, 0)))
+        assert isinstance(await tick_and_hear(client, 600), Plan)
+        history = gateway.connections[0][1]
+        assert isinstance(history, History)
+        assert history.frame == 599
+        assert (history.chords[0].start, history.chords[-1].start + history.chords[-1].length) == (history.first_frame, 600)
+        num_frames = 600 - history.first_frame
+        assert num_frames >= at_least
+        assert len(encode(history, subprotocol)) <= 16_384 < len(encode(client.jam.history(599, num_frames + 1), subprotocol))
+
+
+async def test_h2_a_history_that_fits_is_told_whole(gateway: "Gateway"):
+    async with connect(gateway.url) as client:
+        await tick_and_hear(client, 300)
+        history = gateway.connections[0][1]
+        assert isinstance(history, History)
+        assert (history.frame, history.first_frame) == (299, 0)
+
+
+async def test_c5_slow_down_is_not_taken_for_the_answer_to_a_question(gateway: "Gateway"):
+    """C5: it may have met any message; the question is answered all the same."""
+    slow_down = Error("slow_down", "expected at most 25 messages a second, got more; wait, then go on", retry=True)
+    gateway.before_answer = lambda message: [slow_down] if isinstance(message, Configure) else []
+    async with connect(gateway.url) as client:
+        assert (await client.configure(Configure(bpm=90.0))).settings.bpm == 90.0
+
+
+async def test_a_question_without_an_answer_is_forgotten(gateway: "Gateway", monkeypatch: pytest.MonkeyPatch):
+    """The answer to the next question is not taken for its."""
+    async with connect(gateway.url) as client:
+        gateway.silent_about = (Configure,)
+        monkeypatch.setattr("sideman_client.client.ANSWER_TIMEOUT_S", 0.01)
+        with pytest.raises(NoAnswer):
+            await client.configure(Configure(bpm=90.0))
+        monkeypatch.undo()
+        gateway.silent_about = ()
+        assert (await client.configure(Configure(bpm=100.0))).settings.bpm == 100.0
+
+
+async def test_s4_after_a_reset_bars_count_from_frame_0(gateway: "Gateway"):
+    """S4: also if the number of beats was changed just before and the answer came after it."""
+    async with connect(gateway.url) as client:
+        await tick_and_hear(client, 30)
+        await asyncio.gather(client.configure(Configure(beats_per_bar=3)), client.reset())
+        assert (client.jam.settings.beats_per_bar, client.jam.bar_line) == (3, 0)
 
 
 async def test_what_later_versions_say_is_skipped(gateway: "Gateway"):

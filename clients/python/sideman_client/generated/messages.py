@@ -18,6 +18,7 @@ MAX_HISTORY_FRAMES = 1024
 Frame = Annotated[int, Meta(ge=0, le=MAX_FRAME)]
 Length = Annotated[int, Meta(ge=1, le=MAX_HISTORY_FRAMES)]
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Pitch = Annotated[int, Meta(ge=0, le=127)]
 Name = Annotated[str, Meta(max_length=64)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=16)]
@@ -49,7 +50,7 @@ class Hello(Message, frozen=True, tag="hello"):
 
 
 class Configure(Message, frozen=True, tag="configure"):
-    """Changes settings, any of them at any time; fields left out keep their value."""
+    """Changes settings, any of them at any time; fields left out, or null, keep their value."""
 
     bpm: Bpm | None = None
     beats_per_bar: BeatsPerBar | None = None
@@ -118,7 +119,8 @@ class History(Message, frozen=True, tag="history"):
     """The session so far, up to and including `frame`'s chord; replaces whatever the gateway knew.
 
     `melody` covers the frames [first_frame, frame), `chords` exactly [first_frame, frame]; gaps in the melody are
-    silence, gaps in the chords are refused (no chord is the symbol N). At least the last 256 frames, if there are as many.
+    silence, gaps in the chords are refused (no chord is the symbol N). Send as many of the last 256 or more frames as fit
+    one message (`limits.max_message_bytes`); fewer only shorten what the model remembers.
     """
 
     frame: Frame
@@ -126,12 +128,12 @@ class History(Message, frozen=True, tag="history"):
     melody: Annotated[list[MelodyRun], Meta(max_length=1024)] = []
     chords: Annotated[list[SymbolRun], Meta(max_length=1024)] = []
     plan: PendingPlan | None = None
-    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
+    seed: Seed | None = None
     bar_line: Frame = 0
 
 
 class Reset(Message, frozen=True, tag="reset"):
-    """Forgets melody, chords and plans; settings and seed stay. The next tick may carry any frame."""
+    """Forgets melody, chords and plans; settings and seed stay. The grid begins anew; the next tick may carry any frame of it."""
 
 
 class Bye(Message, frozen=True, tag="bye"):
@@ -173,7 +175,7 @@ class Welcome(Message, frozen=True, tag="welcome", omit_defaults=False):
     """Answer to `hello`: who the session is, what may be chosen, and what holds until it is changed."""
 
     session: str
-    seed: int
+    seed: Seed
     version: int
     models: list[str]
     settings: Settings

@@ -1,0 +1,181 @@
+"""The engine at toy sizes against plans by the book: whatever slot, batch, bucket or history, the same chords."""
+
+import re
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference.engine import Engine, _width
+from inference.loop import Resident, answer
+from inference.model import CACHE_POSITIONS
+from inference.planner import Bucket, Progress, SlotMemory
+from inference.settings import WorkerSettings
+from schema.engine_messages import ModelInfo, pack_values, unpack_values
+from schema.tokens import NUM_CHORDS, chord_hold, chord_onset, first_break
+from tests.doubles import C_MAJOR
+from tests.inference.jams import Jam, Move, moves
+from tests.tiny import SIZES, model_of, tiny_weights
+from training.rollouts import plain_plan
+
+NEAR_TIE = 1e-4  # float32 adds in another order: candidates this close may change places
+BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(2, 64, 1))
+OTHER_BUCKETS = (Bucket(4, 16, 4),)
+SLOTS = 2
+INFO = ModelInfo("tiny", "online", 0.8)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return tiny_weights()
+
+
+@pytest.fixture(scope="module")
+def book(weights):
+    return model_of(weights)
+
+
+@pytest.fixture(scope="module")
+def engine(weights):
+    """Fewer slots than sessions, small batches."""
+    made = Engine(SIZES, weights, slots=SLOTS, buckets=BUCKETS)
+    made.warm_up()
+    return made
+
+
+@pytest.fixture(scope="module")
+def other_engine(weights):
+    """Other rows, other positions at once, more decisions."""
+    made = Engine(SIZES, weights, slots=5, buckets=OTHER_BUCKETS)
+    made.warm_up()
+    return made
+
+
+def served(engine, buckets, requests):
+    """The plans of a fresh scheduler for requests that come together."""
+    return plans_of(Resident(INFO, engine, buckets), requests)
+
+
+def plans_of(resident, requests):
+    return {reply.session: unpack_values(reply.chords) for reply in answer(resident, requests)}
+
+
+def assert_same(book, request, chords):
+    """Token for token, unless the best two candidates were too close to tell."""
+    plain = plain_plan(book, request)
+    assert len(chords) == request.lookahead_frames
+    assert first_break([unpack_values(request.chords)[request.first_frame - request.window_start - 1], *chords], NUM_CHORDS) is None
+    if chords != plain.chords:
+        parted = next(i for i, (a, b) in enumerate(zip(chords, plain.chords, strict=True)) if a != b)
+        assert min(plain.margins[: parted + 1]) < NEAR_TIE, (parted, chords, plain)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@given(turns=st.lists(st.tuples(st.sets(st.sampled_from("abc"), min_size=1), moves), min_size=6, max_size=6))
+def test_every_plan_is_the_one_by_the_book(engine, book, temperature, turns):
+    """Three sessions in two slots, in three and four, one of them about to hop with its window: evicted, amended, resumed."""
+    resident = Resident(INFO, engine, BUCKETS)
+    jams = {
+        "a": Jam("a", history=2, temperature=temperature),
+        "b": Jam("b", history=30, temperature=temperature, beats_per_bar=3, seed=2**32 - 1),
+        "c": Jam("c", history=247, temperature=temperature),
+    }
+    for names, move in turns:
+        requests = {name: jams[name].ask(move) for name in sorted(names)}
+        for name, chords in plans_of(resident, list(requests.values())).items():
+            assert_same(book, requests[name], chords)
+            jams[name].hear(chords)
+
+
+@pytest.mark.parametrize("open_frame", [False, True])
+def test_a_long_jam_through_a_window_hop(engine, book, open_frame):
+    """Frame after frame in one slot, mostly with the note that was anticipated not coming."""
+    resident, jam, starts = Resident(INFO, engine, BUCKETS), Jam("a", history=245, temperature=1.0), set()
+    for frame in range(8):
+        request = jam.ask(Move(notes=(62 + frame % 3,), open=open_frame, commit=frame % 4))
+        starts.add(request.window_start)
+        (chords,) = plans_of(resident, [request]).values()
+        assert_same(book, request, chords)
+        jam.hear(chords)
+    assert starts == {0, 64}
+
+
+def test_plans_depend_on_what_they_should(book):
+    """A test of these tests: history, seed, temperature and controls all change the plan of these weights."""
+    request = Jam("a", history=30, temperature=1.0).ask(Move())
+    plain = plain_plan(book, request).chords
+    changes = ({"seed": 8}, {"temperature": 0.0}, {"density": 5}, {"style": 4}, {"beats_per_bar": 3}, {"bar_line": 2})
+    others = [msgspec.structs.replace(request, **change) for change in changes]
+    others.append(msgspec.structs.replace(request, melody=pack_values([0] * 30), temperature=0.0))
+    plans = [plain_plan(book, other).chords for other in others]
+    assert all(plan != plain for plan in plans)
+    assert plans[1] != plans[-1]
+
+
+def test_batch_mates_slots_and_buckets_do_not_matter(engine, other_engine):
+    """Alone or among others, in two rows or four, fed sixteen or sixty-four at once, decided one or four at once."""
+    requests = [Jam(name, history=12 + 30 * index, seed=index).ask(Move()) for index, name in enumerate("abcd")]
+    together = served(engine, BUCKETS, requests)
+    assert served(other_engine, OTHER_BUCKETS, requests[::-1]) == together
+    for request in requests:
+        assert served(engine, BUCKETS, [request])[request.session] == together[request.session]
+
+
+def test_padding_rows_change_no_slot(engine):
+    """A call with fewer rows than its bucket leaves every other slot as it was."""
+    before = np.asarray(engine._cache.keys)
+    progress = Progress(Jam("a", history=3).ask(Move()), 1, SlotMemory())
+    engine.run([progress.next_work(64, 1)], Bucket(2, 64, 1))
+    after = np.asarray(engine._cache.keys)
+    np.testing.assert_array_equal(before[:, 0], after[:, 0])
+    assert (before[:, 1, :4] != after[:, 1, :4]).any()
+
+
+def test_committed_chords_stand_and_what_follows_listens_to_them(engine, book):
+    jam = Jam("a", history=20, temperature=0.0)
+    request = jam.ask(Move())
+    committed = [chord_onset(C_MAJOR)] + [chord_hold(C_MAJOR)] * 4
+    given_some = msgspec.structs.replace(request, chords=request.chords + pack_values(committed))
+    (chords,) = served(engine, BUCKETS, [given_some]).values()
+    assert chords[:5] == committed
+    assert_same(book, given_some, chords)
+
+
+def test_nothing_compiles_after_warm_up(engine):
+    """Any request meets a compiled shape."""
+    before = engine.compiled
+    assert before == len(BUCKETS)
+    for history in (1, 3, 66, 200):
+        served(engine, BUCKETS, [Jam(name, history=history).ask(Move(lookahead=7)) for name in "abc"])
+    assert engine.compiled == before
+
+
+def test_more_rows_than_a_bucket_holds_are_a_bug(engine):
+    works = [Progress(Jam("a").ask(Move()), slot, SlotMemory()).next_work(4, 1) for slot in range(2)]
+    with pytest.raises(AssertionError):
+        engine.run(works, Bucket(1, 1, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", WorkerSettings.buckets, ids=str)
+def test_no_bucket_copies_the_whole_cache(weights, bucket):
+    """The cache is donated and written in place: XLA's program holds no copy of it (see `settings`)."""
+    assert not whole_cache_copies(weights, bucket)
+
+
+@pytest.mark.slow
+def test_a_copy_of_the_whole_cache_would_be_seen(weights):
+    """A test of the test above: one row and one decision is the shape that `settings` avoids because it copies."""
+    assert whole_cache_copies(weights, Bucket(1, 1, 1))
+
+
+def whole_cache_copies(weights, bucket):
+    engine = Engine(SIZES, weights, slots=WorkerSettings.slots, buckets=[bucket])
+    packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
+    program = engine._call.lower(engine._weights, engine._cache, packed, bucket=bucket).compile().as_text()
+    shape = f"f32[{SIZES.layers},{WorkerSettings.slots + 1},{CACHE_POSITIONS},{SIZES.kv_heads},{SIZES.head_width}]"
+    assert shape in program
+    return re.findall(re.escape(shape) + r"\S* copy\(.*", program)

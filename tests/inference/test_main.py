@@ -1,0 +1,104 @@
+"""`python -m inference`: ready only when everything holds, sentences instead of tracebacks, a clean stop."""
+
+import asyncio
+import shutil
+import signal
+import sys
+
+import msgspec
+import pytest
+
+from inference.__main__ import main, use_compilation_cache
+from inference.checkpoints import read_manifest, write_manifest
+from inference.server import HEADER
+from schema.codec import decode_answers, encode_call
+from schema.engine_messages import PlanCall
+from tests.doubles import SOON_S
+
+START_S = 6 * SOON_S  # compiling takes its time on a busy machine
+
+
+def command(checkpoint, socket, *options):
+    return (sys.executable, "-m", "inference", "--checkpoint", str(checkpoint), "--socket", str(socket), *options)
+
+
+def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(tmp_path, capsys):
+    assert main(["--checkpoint", str(tmp_path / "none"), "--socket", str(tmp_path / "w.sock")]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith(f"sideman worker: checkpoint {tmp_path / 'none'}: expected a folder with manifest.json, got no such folder: ")
+    assert output.err.count("\n") == 1
+    assert output.out == ""
+
+
+def test_the_compilation_cache_is_made_where_it_is_wanted(tmp_path, monkeypatch):
+    """Everything is kept, however small or quick to compile."""
+    chosen = {}
+    monkeypatch.setattr("jax.config.update", chosen.__setitem__)
+    use_compilation_cache(tmp_path / "deep" / "cache")
+    assert (tmp_path / "deep" / "cache").is_dir()
+    assert chosen["jax_compilation_cache_dir"] == str(tmp_path / "deep" / "cache")
+    assert set(chosen.values()) == {str(tmp_path / "deep" / "cache"), 0.0, 0}
+
+
+@pytest.mark.slow
+async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, tmp_path):
+    """A socket left by a killed worker is replaced; SIGTERM ends it with 0 and takes the socket away."""
+    socket = tmp_path / "w.sock"
+    socket.touch()
+    cache = tmp_path / "cache"
+    process = await asyncio.create_subprocess_exec(
+        *command(tiny_checkpoint, socket, "--slots", "3", "--cache", str(cache)), stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(START_S):
+        assert await process.stdout.readline() == f"sideman worker: tiny ready on {socket}\n".encode()
+        assert any(cache.iterdir())
+        reader, writer = await asyncio.open_unix_connection(socket)
+        call = encode_call(PlanCall([]))
+        writer.write(HEADER.pack(len(call), 7) + call)
+        length, call_id = HEADER.unpack(await reader.readexactly(HEADER.size))
+        state = decode_answers(await reader.readexactly(length)).worker
+        assert (call_id, state.ready, state.slots, state.models[0].name) == (7, True, 3, "tiny")
+        assert state.rss_bytes > 1 << 20
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        writer.close()
+    assert not socket.exists()
+
+
+@pytest.mark.slow
+async def test_a_signal_while_it_prepares_ends_it_at_once(tiny_checkpoint, tmp_path):
+    """Without waiting for what still compiles."""
+    process = await asyncio.create_subprocess_exec(
+        *command(tiny_checkpoint, tmp_path / "w.sock"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(START_S):
+        line = (await process.stderr.readline()).decode()
+        assert "preparing" in line
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (0, b"", b"")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["a file", "the golden plan"])
+async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_code_2(tiny_checkpoint, tmp_path, damage):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    manifest = read_manifest(folder)
+    if damage == "a file":
+        path = folder / sorted(manifest.files)[0]
+        path.write_bytes(path.read_bytes() + b"\0")
+        expected = f"sideman worker: checkpoint {folder}: expected {sorted(manifest.files)[0]} with SHA-256 "
+    else:
+        golden = msgspec.structs.replace(manifest.golden, chords=[0, *manifest.golden.chords[1:]])
+        write_manifest(folder, msgspec.structs.replace(manifest, golden=golden))
+        expected = f"sideman worker: checkpoint {folder}: expected the manifest's golden plan, got 1 of 32 other chords: "
+    process = await asyncio.create_subprocess_exec(
+        *command(folder, tmp_path / "w.sock"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(START_S):
+        out, err = await process.communicate()
+    said = [line for line in err.decode().splitlines() if " worker INFO " not in line]
+    assert (process.returncode, out) == (2, b"")
+    assert len(said) == 1
+    assert said[0].startswith(expected)
+    assert not (tmp_path / "w.sock").exists()
