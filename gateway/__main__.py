@@ -21,27 +21,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
     try:
-        uvloop.run(run(read_settings(arguments)))
+        given = parse(arguments)
+        uvloop.run(run(read_settings(given), with_parent=given.with_parent))
     except OperatorError as problem:
         print(f"sideman gateway: {problem}", file=sys.stderr)
         return 2
     return 0
 
 
-def read_settings(arguments: Sequence[str] | None) -> GatewaySettings:
-    """Options win over the environment (SIDEMAN_PORT and so on). Raises SettingsError."""
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options given."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description="The WebSocket gateway of Sideman.")
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="players' port (8765); 0 takes any free one")
+    parser.add_argument("--metrics-host", help="address for health and metrics (127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="port of /healthz, /readyz and /metrics (9765); 0 takes any free one")
     parser.add_argument("--worker", action="append", metavar="PATH", help="Unix socket of a worker; may be given several times")
     parser.add_argument("--origin", action="append", help="page that may connect; `local` stands for http://localhost with any port")
     parser.add_argument("--max-sessions", type=int, help="seats (2000)")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
+    return parser.parse_args(arguments)
+
+
+def read_settings(given: argparse.Namespace) -> GatewaySettings:
+    """Options win over the environment (SIDEMAN_PORT and so on). Raises SettingsError."""
     return load(
         os.environ,
         host=given.host,
         port=given.port,
+        metrics_host=given.metrics_host,
         metrics_port=given.metrics_port,
         workers=tuple(given.worker) if given.worker else None,
         origins=tuple(given.origin) if given.origin else None,
@@ -49,16 +57,18 @@ def read_settings(arguments: Sequence[str] | None) -> GatewaySettings:
     )
 
 
-async def run(settings: GatewaySettings) -> None:
-    """Serve until a signal comes, then leave in good order. Raises OperatorError."""
+async def run(settings: GatewaySettings, *, with_parent: bool = False) -> None:
+    """Serve until a signal comes, or the parent is gone, then leave in good order. Raises OperatorError."""
     stop = asyncio.Event()
+    if with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Gateway(settings) as gateway:
         gc.collect()
         gc.freeze()  # what is here now stays: full collections need not look at it
         print(
-            f"sideman gateway: ws://{settings.host}:{gateway.port} metrics http://{settings.host}:{gateway.metrics_port}/metrics"
+            f"sideman gateway: ws://{settings.host}:{gateway.port} metrics http://{settings.metrics_host}:{gateway.metrics_port}/metrics"
             f" workers {' '.join(settings.workers)}",
             flush=True,
         )

@@ -134,9 +134,8 @@ class PlayerConnection(ServerConnection):
         return self.protocol.close_sent.code if self.protocol.close_sent else 1006
 
 
-def listening_socket(settings: GatewaySettings, port: int, option: str) -> socket.socket:
+def listening_socket(settings: GatewaySettings, host: str, port: int, option: str) -> socket.socket:
     """A bound socket whose connections inherit small buffers. Raises OperatorError; `option` names the port in its sentence."""
-    host = settings.host
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as problem:

@@ -22,6 +22,7 @@ from schema.engine_messages import PlanCall, PlanReply, PlanRequest, WorkerState
 FRAME = struct.Struct("<IQ")
 DESCRIBE = 0
 FIRST_PAUSE_S = 0.02
+SILENT_ROUNDS = 4  # unanswered questions after which a worker does not count as ready: it is frozen
 
 log = logging.getLogger("sideman.gateway")
 
@@ -99,7 +100,7 @@ class LocalPool:
         self._loop = asyncio.get_running_loop()
         self._links: dict[str, _Link] = {}
         self._states: dict[str, WorkerState] = {}
-        self._asked: set[str] = set()  # workers that have not answered the last question how they are
+        self._asked: dict[str, int] = {}  # workers that owe an answer how they are, and for how many rounds
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -163,7 +164,7 @@ class LocalPool:
             raise BadAnswer(worker, expected="plan answers", got=str(problem)) from None
         self._states[worker] = answers.worker
         if call_id == DESCRIBE:
-            self._asked.discard(worker)
+            self._asked.pop(worker, None)
             self._events.worker_changed(worker, answers.worker)
         else:
             self._carry_out(self._pool.answered(worker, call_id, answers.replies, self._loop.time()))
@@ -171,14 +172,18 @@ class LocalPool:
     def _ask(self, worker: str) -> None:
         """Ask how a worker is, unless it still owes the last answer."""
         if worker not in self._asked:
-            self._asked.add(worker)
+            self._asked[worker] = 0
             self._links[worker].send(DESCRIBE, PlanCall([]))
 
     async def _keep_asking(self) -> None:
         while True:
             await asyncio.sleep(self._settings.describe_s)
-            for worker in self._links:
+            for worker in list(self._links):
                 self._ask(worker)
+                self._asked[worker] = self._asked.get(worker, 0) + 1
+                if self._asked[worker] == SILENT_ROUNDS and self._states.pop(worker, None) is not None:
+                    log.warning("worker %s: connected, but silent for %d questions; not ready until it answers", worker, SILENT_ROUNDS)
+                    self._events.worker_changed(worker, None)
 
     async def _stay_connected(self, path: str) -> None:
         """Connect, wait for the end of the connection, and again; pauses double up to `reconnect_s`."""
@@ -204,7 +209,7 @@ class LocalPool:
         await link.closed
         log.warning("worker %s: connection lost", path)
         del self._links[path]
-        self._asked.discard(path)
+        self._asked.pop(path, None)
         answered = self._states.pop(path, None) is not None
         self._carry_out(self._pool.disconnected(path, self._loop.time()))
         self._events.worker_changed(path, None)

@@ -224,10 +224,11 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         """Listen on both ports. Raises OperatorError."""
+        settings = self.settings
         async with AsyncExitStack() as stack:
-            listener = listening_socket(self.settings, self.settings.port, "--port")
+            listener = listening_socket(settings, settings.host, settings.port, "--port")
             stack.callback(listener.close)
-            metrics_listener = listening_socket(self.settings, self.settings.metrics_port, "--metrics-port")
+            metrics_listener = listening_socket(settings, settings.metrics_host, settings.metrics_port, "--metrics-port")
             stack.callback(metrics_listener.close)
             self.port, self.metrics_port = listener.getsockname()[1], metrics_listener.getsockname()[1]
             port = MetricsPort(self.settings, self._http)

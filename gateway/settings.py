@@ -32,6 +32,7 @@ class GatewaySettings:
     # Where to listen
     host: str = "127.0.0.1"  # address; loopback, because a proxy with TLS belongs in front of anything else
     port: int = _within(8765, 0, 65535)  # players' port; 0 takes any free one
+    metrics_host: str = "127.0.0.1"  # address of that port; its own setting, so that opening the players' port never opens it
     metrics_port: int = _within(9765, 0, 65535)  # health and metrics, a port of its own so that it is never public by accident
     workers: tuple[str, ...] = ("/tmp/sideman-worker.sock",)  # paths of the workers' Unix sockets
     origins: tuple[str, ...] = (LOCAL_ORIGIN,)  # pages that may connect, exact matches; programs send no Origin and always may

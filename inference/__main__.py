@@ -53,10 +53,12 @@ def use_compilation_cache(folder: Path) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
-async def run(settings: WorkerSettings) -> None:
-    """Serve until SIGINT or SIGTERM."""
+async def run(settings: WorkerSettings, *, with_parent: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM, or until the parent is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare, settings))
@@ -82,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder with manifest.json and weights")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on")
     parser.add_argument("--slots", type=int, default=WorkerSettings.slots, help="sessions remembered at once (default: %(default)s)")
+    parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
@@ -89,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:
-        asyncio.run(run(WorkerSettings(arguments.checkpoint, arguments.socket, arguments.slots)))
+        asyncio.run(run(WorkerSettings(arguments.checkpoint, arguments.socket, arguments.slots), with_parent=arguments.with_parent))
     except (DamagedCheckpoint, WorkerProblem) as problem:
         print(f"sideman worker: {problem}", file=sys.stderr)
         return 2

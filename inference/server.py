@@ -105,7 +105,7 @@ async def serve(worker: Worker, socket: Path) -> asyncio.Server:
                 task = asyncio.ensure_future(_answer(worker, writer, call_id, await reader.readexactly(length)))
                 calls.add(task)
                 task.add_done_callback(calls.discard)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):  # cancelled when the worker stops
             return
         finally:
             writer.close()

@@ -36,7 +36,8 @@ from schema.manifest import DamagedCheckpoint
 from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 from sideman.simulate import Melody, Player, rounds
 from sideman.tunes import NoTunes, fixture_tunes
-from training.corpora import CorpusProblem, read_pop909
+from training.corpora import CorpusProblem
+from training.pop909 import read_pop909
 from training.rollouts import plain_plan
 from training.windows import split
 
@@ -216,7 +217,7 @@ def melodies(data: Path | None) -> list[Melody]:
     """What is replayed: held-out songs if there is a corpus, else the tunes that come with the project's tests."""
     if data is None:
         return list(fixture_tunes())
-    return [song for song in split(read_pop909(data / "pop909").songs).test if len(song.melody) >= 512]
+    return [song for song in split(read_pop909(data / "pop909", "chord_midi").songs).test if len(song.melody) >= 512]
 
 
 def run(arguments: argparse.Namespace) -> int:

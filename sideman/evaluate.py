@@ -21,8 +21,9 @@ from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import DamagedCheckpoint
 from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 from sideman.simulate import Player, rounds
-from training.corpora import CorpusProblem, Song, read_pop909
+from training.corpora import CorpusProblem, Song
 from training.evaluate import Accompanied, Figures, figures
+from training.pop909 import read_pop909
 from training.windows import split
 
 SILENCE_BEATS = 8
@@ -94,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     try:
-        songs = split(read_pop909(arguments.data / "pop909").songs).test
+        songs = split(read_pop909(arguments.data / "pop909", "chord_midi").songs).test
     except CorpusProblem as problem:
         print(f"sideman evaluate: {problem}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 
 RESTART_PAUSES_S = (1, 2, 4, 8, 16)  # between attempts to restart a worker that died; then the service gives up
-STOP_S = 8.0  # for a process to leave after SIGTERM, then it is killed
+STOP_S = 20.0  # for a process to leave after SIGTERM, then it is killed
 READY_POLL_S = 0.05
 STEADY_S = 60.0  # a worker that served this long starts its pauses anew
 OPERATOR_PROBLEM = 2  # exit code of a process that has already said what the operator has to mend
@@ -42,6 +42,7 @@ class ServeOptions:
     checkpoint: Path = DEFAULT_CHECKPOINT
     host: str | None = None
     port: int | None = None
+    metrics_host: str | None = None
     metrics_port: int | None = None
     origins: tuple[str, ...] = ()
     max_sessions: int | None = None
@@ -112,7 +113,13 @@ class Service:
 
     def _gateway_command(self) -> list[str]:
         o = self._options
-        pairs = (("--host", o.host), ("--port", o.port), ("--metrics-port", o.metrics_port), ("--max-sessions", o.max_sessions))
+        pairs = (
+            ("--host", o.host),
+            ("--port", o.port),
+            ("--metrics-host", o.metrics_host),
+            ("--metrics-port", o.metrics_port),
+            ("--max-sessions", o.max_sessions),
+        )
         command = [sys.executable, "-m", "gateway", "--worker", str(self._socket)]
         command += [part for name, value in pairs if value is not None for part in (name, str(value))]
         return command + [part for origin in o.origins for part in ("--origin", origin)]
@@ -170,7 +177,9 @@ async def _serve(options: ServeOptions) -> None:
 
 
 async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL)
+    """A child that leaves when this process does, however it ends; Ctrl-C reaches only us, and we stop them in order."""
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, "--with-parent", stdin=pipe, stdout=pipe, start_new_session=True)
 
 
 async def _announced(process: asyncio.subprocess.Process, what: str, pattern: re.Pattern[str]) -> dict[str, str]:
@@ -208,6 +217,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="model to serve (default: the shipped one)")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; put a proxy with TLS in front of anything else)")
     parser.add_argument("--port", type=int, help="players' port (default: 8765; 0 takes any free one)")
+    parser.add_argument("--metrics-host", help="address for health and metrics (default: 127.0.0.1)")
     parser.add_argument("--metrics-port", type=int, help="port of /healthz, /readyz and /metrics (default: 9765; 0 takes any free one)")
     parser.add_argument("--origin", action="append", default=[], help="origin of a web page that may connect (default: this machine's)")
     parser.add_argument("--max-sessions", type=int, help="seats (default: 2000)")
@@ -217,12 +227,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     options = ServeOptions(
-        arguments.checkpoint,
-        arguments.host,
-        arguments.port,
-        arguments.metrics_port,
-        tuple(arguments.origin),
-        arguments.max_sessions,
-        arguments.slots,
+        checkpoint=arguments.checkpoint,
+        host=arguments.host,
+        port=arguments.port,
+        metrics_host=arguments.metrics_host,
+        metrics_port=arguments.metrics_port,
+        origins=tuple(arguments.origin),
+        max_sessions=arguments.max_sessions,
+        slots=arguments.slots,
     )
     return asyncio.run(serve(options))

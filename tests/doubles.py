@@ -57,6 +57,7 @@ class FakeWorker:
         self._models = list(models)
         self._held: list[tuple[asyncio.StreamWriter, int, list[PlanRequest]]] = []
         self._writers: set[asyncio.StreamWriter] = set()
+        self.frozen = False  # answers nothing at all until `release`
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,7 +83,7 @@ class FakeWorker:
 
     def release(self) -> None:
         """Answer everything that was held."""
-        self.hold = False
+        self.hold = self.frozen = False
         held_back, self._held = self._held, []
         for writer, call_id, requests in held_back:
             self._answer(writer, call_id, requests)
@@ -104,7 +105,7 @@ class FakeWorker:
             self.requests += requests
             self.calls.append(len(requests))
             self.asked.set()
-        if requests and self.hold:
+        if self.frozen or (requests and self.hold):
             self._held.append((writer, call_id, requests))
         elif not (requests and self.drop):
             self._answer(writer, call_id, requests)

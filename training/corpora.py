@@ -4,11 +4,13 @@ A reader makes a `Tune` of each file; `Conversion.add` cuts it into songs. Nothi
 outside the vocabulary or a broken bar ends the song and another begins after it; what is left out is counted and named.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -115,7 +117,9 @@ class Conversion:
 
     def add(self, tune: Tune) -> None:
         """Cut a tune into songs and count what is left out. Raises CorpusProblem if nothing is left."""
-        silence = max(0, tune.bars[0].metre_frames - tune.bars[0].frames) if tune.bars else 0
+        if not tune.bars or all(change.chord is None for change in tune.changes):
+            raise CorpusProblem("expected bars with chords, got none")
+        silence = max(0, tune.bars[0].metre_frames - tune.bars[0].frames)
         bars = [Bar(silence, tune.bars[0].metre_frames), *tune.bars] if silence else tune.bars
         num_frames = sum(bar.frames for bar in bars)
         notes = [NoteSpan(note.start + silence, note.end + silence, note.pitch) for note in tune.notes]
@@ -141,26 +145,27 @@ class Conversion:
         if not kept:
             raise CorpusProblem(_nothing_left(num_frames, unmapped, unbarred, stretches(bars)))
 
+    def refuse(self, names: Iterable[str], why: str) -> Self:
+        """Name what could not be read at all."""
+        self.refused |= dict.fromkeys(sorted(names), why)
+        return self
+
     def _song(self, tune: Tune, start: int, beats_per_bar: int, melody: np.ndarray, chords: np.ndarray) -> Song:
         name = f"{self.corpus}/{tune.name}" + (f"+{start}" if start else "")
         return Song(name, self.corpus, CORPORA[self.corpus].style, beats_per_bar, melody, chords, tune.title)
 
     def counts(self) -> str:
         """One line of counts, then one line for each song refused or read from other labels."""
-        share = {name: f"{frames / max(1, self.total_frames):.2%}" for name, frames in self._left_out().items()}
-        tunes = len({song.tune for song in self.songs})
+        total = max(1, self.total_frames)
         lines = [
-            f"{self.corpus} ({CORPORA[self.corpus].licence}): {tunes} tunes in {len(self.songs)} pieces, {self.kept_frames / 4:,.0f} beats; "
-            + "left out "
-            + ", ".join(f"{value} {name}" for name, value in share.items())
-            + f"; {len(self.refused)} refused, {len(self.replaced)} with other labels"
+            f"{self.corpus} ({CORPORA[self.corpus].licence}): {len({song.tune for song in self.songs})} tunes in {len(self.songs)} pieces, "
+            f"{self.kept_frames / FRAMES_PER_BEAT:,.0f} beats; left out {self.unmapped_frames / total:.2%} under a chord outside the "
+            f"vocabulary, {self.unbarred_frames / total:.2%} in odd bars, {self.short_frames / total:.2%} too short; "
+            f"{len(self.refused)} refused, {len(self.replaced)} read otherwise than asked"
         ]
         lines += [f"  refused {name}: {why}" for name, why in sorted(self.refused.items())]
         lines += [f"  {name}: {why}" for name, why in sorted(self.replaced.items())]
         return "\n".join(lines)
-
-    def _left_out(self) -> dict[str, int]:
-        return {"chord not in the vocabulary": self.unmapped_frames, "bar no whole beats": self.unbarred_frames, "too short": self.short_frames}
 
 
 def _nothing_left(num_frames: int, unmapped: int, unbarred: int, found: Sequence[Stretch]) -> str:
@@ -248,12 +253,12 @@ def known_pieces(known: np.ndarray, bar_frames: int) -> list[tuple[int, int]]:
     return pieces
 
 
-def frame_of(quarters: float) -> int:
+def frame_of(quarters: float | Fraction) -> int:
     """The nearest frame of a position in quarter notes; halves go up, so that equal lengths stay equal."""
-    return int(np.floor(quarters * FRAMES_PER_BEAT + 0.5))
+    return math.floor(quarters * FRAMES_PER_BEAT + Fraction(1, 2))
 
 
-def note_span(start: float, end: float, pitch: int) -> NoteSpan:
+def note_span(start: float | Fraction, end: float | Fraction, pitch: int) -> NoteSpan:
     """A note between two positions in quarter notes, at least one frame long."""
     first = frame_of(start)
     return NoteSpan(first, max(first + 1, frame_of(end)), pitch)

@@ -62,11 +62,16 @@ def figures(songs: Sequence[Accompanied]) -> Figures:
     return Figures(
         songs=len(songs),
         frames=num_frames,
-        note_in_chord=float(np.concatenate(hits).mean()),
-        note_in_chord_by_song=float(np.mean([h.mean() for h in hits if len(h)])),
+        note_in_chord=_mean(np.concatenate(hits)),
+        note_in_chord_by_song=_mean([h.mean() for h in hits if len(h)]),
         change_on_bar=on_bar / num_onsets,
         change_on_beat=on_beat / num_onsets,
         beats_per_change=num_frames / 4 / num_onsets,
         silent_share=sum(int((chords == NOTHING).sum()) for chords in heard) / num_frames,
         chords_per_song=float(np.mean([len(set((chords[chords > 0] - 1) % NUM_CHORDS)) for chords in heard])),
     )
+
+
+def _mean(values: np.ndarray | Sequence[float]) -> float:
+    """0 where there is nothing to count: an accompaniment that never plays is never right."""
+    return float(np.mean(values)) if len(values) else 0.0

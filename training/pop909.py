@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 from xml.etree import ElementTree
@@ -75,15 +76,15 @@ def read_pop909(folder: Path, chords: Labels = "corrected") -> Conversion:
     return result
 
 
-def _correction_files(folder: Path, replaced: dict[str, str]) -> dict[str, Path] | None:
-    """Files of POP909-CL by song; None if there is no such folder. One public file name holds a space."""
-    if not folder.is_dir():
-        replaced["pop909_cl"] = f"expected POP909-CL in {folder}, got no such folder: chord_midi.txt is read everywhere"
-        return None
-    return {path.stem.strip(): path for path in sorted(folder.glob("*.mid"))}
+def _correction_files(folder: Path, replaced: dict[str, str]) -> dict[str, Path]:
+    """Files of POP909-CL by song; one public file name holds a space."""
+    files = {path.stem.strip(): path for path in sorted(folder.glob("*.mid"))}
+    if not files:
+        replaced["pop909_cl"] = f"expected POP909-CL in {folder}, got no MIDI file: chord_midi.txt is read everywhere"
+    return files
 
 
-def _read_song(home: Path, title: str | None, files: dict[str, Path] | None, replaced: dict[str, str]) -> Tune:
+def _read_song(home: Path, title: str | None, files: dict[str, Path], replaced: dict[str, str]) -> Tune:
     beats = _read_beats(home / "beat_midi.txt")
     midi = _open_midi(home / f"{home.name}.mid")
     melody = _notes_of(_track(midi, "MELODY"))
@@ -245,7 +246,7 @@ def _corrected_rows(files: dict[str, Path], name: str, midi: mido.MidiFile, beat
         block = chords[chords[:, 0] == tick]
         end = int(block[:, 1].max())
         rows.append(_Row(tick / corrected.ticks_per_beat + shift, end / corrected.ticks_per_beat + shift, _name_block(block[:, 2])))
-    cut = [row._replace(end=min(row.end, after.start)) for row, after in zip(rows, rows[1:], strict=False)]
+    cut = [row._replace(end=min(row.end, after.start)) for row, after in pairwise(rows)]
     return _joined([*cut, rows[-1]])
 
 

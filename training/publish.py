@@ -20,14 +20,14 @@ from inference.model import Decoder, build
 from schema.engine_messages import golden_request
 from schema.manifest import FORMAT, DataSource, Golden, Manifest
 from schema.tokens import note_hold, note_onset, vocabulary_hash
-from training.corpora import read_pop909
+from training.pop909 import read_pop909
 from training.rollouts import plain_plan
 from training.train_mle import MleConfig
 from training.windows import split
 
 POP909_LICENCE = "MIT (transcriptions and labels; the songs are by others)"
 # Frere Jacques, first two phrases twice: (MIDI pitch, frames).
-GOLDEN_TUNE = 2 * (2 * ((60, 4), (62, 4), (64, 4), (60, 4)) + 2 * ((64, 4), (65, 4), (67, 8)))
+GOLDEN_TUNE = 2 * ((60, 4), (62, 4), (64, 4), (60, 4)) + 2 * ((64, 4), (65, 4), (67, 8))
 
 
 def golden_melody() -> list[int]:
@@ -40,7 +40,7 @@ def publish(config: MleConfig, run: Path, data: Path, to: Path) -> Manifest:
     template = nnx.state(build(config.sizes, config.seed))
     best = ocp.StandardCheckpointer().restore((run / "best").absolute(), {"weights": template, "step": 0, "chord_loss": 0.0})
     write_weights(to, nnx.to_pure_dict(best["weights"]), "bfloat16")
-    train = split(read_pop909(data / "pop909").songs).train
+    train = split(read_pop909(data / "pop909", "chord_midi").songs).train
     metrics_file = run / "metrics.json"
     metrics: dict[str, float] = json.loads(metrics_file.read_text()) if metrics_file.exists() else {}
     melody = golden_melody()

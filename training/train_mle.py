@@ -23,8 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from inference.model import Inputs, build
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING
-from training.corpora import read_pop909
 from training.losses import Losses, allow, cross_entropy
+from training.pop909 import read_pop909
 from training.windows import Batch, held_out_batches, random_batch, split
 
 
@@ -77,7 +77,7 @@ def losses_of(graph: Any, weights: Any, batch: Batch, key: Array | None) -> Loss
 
 def run(config: MleConfig, data: Path, out: Path) -> None:
     """Train to `config.steps`, keeping states in `out/states` and the best held-out weights in `out/best`."""
-    sides = split(read_pop909(data / "pop909").songs)
+    sides = split(read_pop909(data / "pop909", "chord_midi").songs)
     weights_of_songs = np.array([len(s.melody) for s in sides.train], float)
     weights_of_songs /= weights_of_songs.sum()
     held_out = held_out_batches(sides.valid, config.rows)

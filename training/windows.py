@@ -5,17 +5,21 @@ targets at position i are the actions of frame i.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.tokens import DENSITIES, HOLD_ACTION, NOTHING, NUM_CHORDS, NUM_PITCHES, NUM_QUALITIES, STYLES
-from training.corpora import Song
+from training.corpora import CORPORA, Song
 
-# Covers of one song stay on one side of the split.
-SAME_SONG = {"pop909/018": "pop909/017", "pop909/103": "pop909/101", "pop909/805": "pop909/262"}
+# Tunes are variants of one another if they share this part of the nine-note interval shapes of the shorter one (data/README.md).
+SHAPE_NOTES = 9
+SHARED_SHAPES = 0.15
+OUT_OF_DISTRIBUTION = "nottingham"  # GPL: never in the training side, all of it is for testing
 # Beats per chord change from which a window counts as sparse, calm, medium, lively; below the last it is busy.
 DENSITY_EDGES = (5.0, 3.5, 2.5, 1.75)
 TRANSPOSITIONS = range(-6, 6)
@@ -46,13 +50,85 @@ class Side(NamedTuple):
 
 
 def split(songs: Sequence[Song]) -> Side:
-    """Deterministic by name: 5 % valid, 10 % test; pieces and covers of one song stay together."""
+    """Deterministic by name: 5 % valid, 10 % test; pieces and variants of one tune stay together.
+
+    A group goes where the hash of its first tune's name says (in the order of CORPORA, so that a corpus read later moves no group of an
+    earlier one), or into the test if any of it is out of distribution. Split all corpora of an experiment in one call: variants are
+    found among `songs` only.
+    """
+    first_of = variants(songs)
+    foreign = {first_of[song.tune] for song in songs if song.corpus == OUT_OF_DISTRIBUTION}
     sides = Side([], [], [])
     for song in songs:
-        stem = song.name.partition("+")[0]
-        bucket = int(hashlib.sha256(SAME_SONG.get(stem, stem).encode()).hexdigest(), 16) % 100
-        (sides.valid if bucket < 5 else sides.test if bucket < 15 else sides.train).append(song)
+        first = first_of[song.tune]
+        bucket = int(hashlib.sha256(first.encode()).hexdigest(), 16) % 100
+        if first in foreign or 5 <= bucket < 15:
+            sides.test.append(song)
+        else:
+            (sides.valid if bucket < 5 else sides.train).append(song)
     return sides
+
+
+def variants(songs: Iterable[Song]) -> dict[str, str]:
+    """The first tune of the group each tune belongs to: tunes of one title, or with SHARED_SHAPES of their interval shapes in common."""
+    shapes: dict[str, set[bytes]] = {}
+    titles: dict[str, str] = {}
+    corpus_of: dict[str, str] = {}
+    for song in songs:
+        shapes.setdefault(song.tune, set()).update(interval_shapes(song.melody))
+        corpus_of[song.tune] = song.corpus
+        if title := normal_title(song.title or ""):
+            titles[song.tune] = title
+    order = list(CORPORA)
+    tunes = sorted(shapes, key=lambda tune: (order.index(corpus_of[tune]), tune))
+    first_of = {tune: tune for tune in tunes}
+
+    def find(tune: str) -> str:
+        while first_of[tune] != tune:
+            tune = first_of[tune]
+        return tune
+
+    named: dict[str, str] = {}
+    alike = [(named.setdefault(titles[tune], tune), tune) for tune in tunes if tune in titles]
+    for one, other in alike + _sharing(tunes, shapes):
+        first, second = sorted((find(one), find(other)), key=lambda tune: (order.index(corpus_of[tune]), tune))
+        first_of[second] = first
+    return {tune: find(tune) for tune in tunes}
+
+
+def _sharing(tunes: Sequence[str], shapes: Mapping[str, set[bytes]]) -> list[tuple[str, str]]:
+    """Pairs of tunes with enough shapes in common."""
+    where: dict[bytes, list[int]] = {}
+    pairs = []
+    for index, tune in enumerate(tunes):
+        shared = np.zeros(len(tunes), np.int32)
+        for shape in shapes[tune]:
+            earlier = where.setdefault(shape, [])
+            shared[earlier] += 1
+            earlier.append(index)
+        for other in np.flatnonzero(shared).tolist():
+            fewest = min(len(shapes[tune]), len(shapes[tunes[other]]))
+            if shared[other] >= SHARED_SHAPES * fewest:
+                pairs.append((tunes[other], tune))
+    return pairs
+
+
+def interval_shapes(melody: np.ndarray) -> set[bytes]:
+    """The successions of intervals over SHAPE_NOTES notes; one note repeated is no shape."""
+    pitches = melody[(melody != NOTHING) & (melody <= NUM_PITCHES)]
+    intervals = np.diff(pitches).astype(np.int8)
+    if len(intervals) < SHAPE_NOTES - 1:
+        return set()
+    rows = np.lib.stride_tricks.sliding_window_view(intervals, SHAPE_NOTES - 1)
+    return {row.tobytes() for row in rows[rows.any(axis=1)]}
+
+
+def normal_title(title: str) -> str:
+    """A title without accents, case, brackets, punctuation and articles; empty if nothing is left."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(c))
+    plain = re.sub(r"\([^)]*\)|\[[^\]]*\]|（[^）]*）", " ", plain).replace("'", "")
+    words = re.findall(r"\w+", plain)
+    return " ".join(word for word in words if word not in ("the", "a", "an"))
 
 
 def transpose_chords(values: np.ndarray, semitones: int) -> np.ndarray:

@@ -83,6 +83,18 @@ async def test_a_worker_says_how_it_is_when_connected_and_when_asked_again(path,
         assert [model.name for model in pool.describe()[path].models] == ["toy", "toy-s"]
 
 
+async def test_a_frozen_worker_does_not_count_until_it_answers_again(path, ears, caplog):
+    async with FakeWorker(path) as worker, LocalPool(GatewaySettings(workers=(path,), describe_s=0.02), ears) as pool:
+        await ears.until_connected()
+        worker.frozen = True
+        await ears.until_lost()
+        assert pool.describe() == {}
+        worker.release()
+        await ears.until_connected()
+        assert pool.describe()[path].ready
+    assert "silent for 4 questions" in caplog.text
+
+
 async def test_before_the_worker_is_there_requests_are_unavailable_and_afterwards_they_work(path, ears):
     async with pool_on(path, ears) as pool:
         pool.submit(request(1))

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from gateway.__main__ import main, read_settings
+from gateway.__main__ import main, parse, read_settings
 from gateway.errors import SettingsError
 from tests.doubles import SOON_S
 
@@ -17,13 +17,13 @@ from tests.doubles import SOON_S
 def test_options_win_over_the_environment(monkeypatch):
     monkeypatch.setenv("SIDEMAN_PORT", "9000")
     monkeypatch.setenv("SIDEMAN_METRICS_PORT", "9001")
-    made = read_settings(["--port", "0", "--worker", "/run/a.sock", "--worker", "/run/b.sock", "--origin", "local"])
+    made = read_settings(parse(["--port", "0", "--worker", "/run/a.sock", "--worker", "/run/b.sock", "--origin", "local"]))
     assert (made.port, made.metrics_port, made.workers, made.origins) == (0, 9001, ("/run/a.sock", "/run/b.sock"), ("local",))
 
 
 def test_a_bad_option_is_a_settings_error():
     with pytest.raises(SettingsError, match="max_sessions: expected a whole number from 1"):
-        read_settings(["--max-sessions", "0"])
+        read_settings(parse(["--max-sessions", "0"]))
 
 
 def test_a_port_in_use_is_one_sentence_and_exit_code_2(capsys):

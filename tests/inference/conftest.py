@@ -1,4 +1,4 @@
-"""A tiny checkpoint on disk, for the tests that start from one."""
+"""A tiny checkpoint on disk and the programs compiled for it, for the tests that start from them."""
 
 import pytest
 
@@ -11,3 +11,9 @@ def tiny_checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     write_tiny_checkpoint(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """Compiled programs, kept from process to process."""
+    return tmp_path_factory.getbasetemp() / "cache" / "sideman" / "jax"

@@ -20,8 +20,6 @@ ADVICE = "restore the checkpoint from its source or choose another with --checkp
 UNCHECKED = {"model", "variant", "dtype", "step", "data", "metrics", "golden", "temperature"}  # facts for people, and the golden plan
 
 
-
-
 @pytest.fixture
 def folder(tiny_checkpoint, tmp_path):
     """A copy to damage."""

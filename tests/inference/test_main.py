@@ -25,7 +25,9 @@ def command(checkpoint, socket, *options):
 def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(tmp_path, capsys):
     assert main(["--checkpoint", str(tmp_path / "none"), "--socket", str(tmp_path / "w.sock")]) == 2
     output = capsys.readouterr()
-    assert output.err.startswith(f"sideman worker: checkpoint {tmp_path / 'none'}: expected a folder with manifest.json, got no such folder: ")
+    assert output.err.startswith(
+        f"sideman worker: checkpoint {tmp_path / 'none'}: expected a folder with manifest.json, got no such folder: "
+    )
     assert output.err.count("\n") == 1
     assert output.out == ""
 
@@ -41,17 +43,16 @@ def test_the_compilation_cache_is_made_where_it_is_wanted(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, tmp_path):
+async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, compiled, tmp_path):
     """A socket left by a killed worker is replaced; SIGTERM ends it with 0 and takes the socket away."""
     socket = tmp_path / "w.sock"
     socket.touch()
-    cache = tmp_path / "cache"
     process = await asyncio.create_subprocess_exec(
-        *command(tiny_checkpoint, socket, "--slots", "3", "--cache", str(cache)), stdout=asyncio.subprocess.PIPE
+        *command(tiny_checkpoint, socket, "--slots", "3", "--cache", str(compiled)), stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(START_S):
         assert await process.stdout.readline() == f"sideman worker: tiny ready on {socket}\n".encode()
-        assert any(cache.iterdir())
+        assert any(compiled.iterdir())
         reader, writer = await asyncio.open_unix_connection(socket)
         call = encode_call(PlanCall([]))
         writer.write(HEADER.pack(len(call), 7) + call)
@@ -66,22 +67,8 @@ async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, 
 
 
 @pytest.mark.slow
-async def test_a_signal_while_it_prepares_ends_it_at_once(tiny_checkpoint, tmp_path):
-    """Without waiting for what still compiles."""
-    process = await asyncio.create_subprocess_exec(
-        *command(tiny_checkpoint, tmp_path / "w.sock"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(START_S):
-        line = (await process.stderr.readline()).decode()
-        assert "preparing" in line
-        process.send_signal(signal.SIGTERM)
-        out, err = await process.communicate()
-    assert (process.returncode, out, err) == (0, b"", b"")
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["a file", "the golden plan"])
-async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_code_2(tiny_checkpoint, tmp_path, damage):
+async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_code_2(tiny_checkpoint, compiled, tmp_path, damage):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
     manifest = read_manifest(folder)
     if damage == "a file":
@@ -93,7 +80,7 @@ async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_cod
         write_manifest(folder, msgspec.structs.replace(manifest, golden=golden))
         expected = f"sideman worker: checkpoint {folder}: expected the manifest's golden plan, got 1 of 32 other chords: "
     process = await asyncio.create_subprocess_exec(
-        *command(folder, tmp_path / "w.sock"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *command(folder, tmp_path / "w.sock", "--cache", str(compiled)), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(START_S):
         out, err = await process.communicate()
