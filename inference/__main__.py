@@ -31,7 +31,7 @@ def prepare(settings: WorkerSettings) -> Resident:
     engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets)
     engine.warm_up()
     resident = Resident(ModelInfo(manifest.model, manifest.variant, manifest.temperature), engine, settings.buckets)
-    (reply,) = answer(resident, [golden_request(manifest.golden.melody)])
+    (reply,) = answer(resident, [golden_request(manifest.golden.melody, manifest.golden.seed)])
     if (got := unpack_values(reply.chords)) != manifest.golden.chords:
         raise GoldenMismatch(str(settings.checkpoint), manifest.golden.chords, got)
     return resident

@@ -185,6 +185,8 @@ def known_values(request: PlanRequest) -> tuple[list[int], list[int]]:
     for name, values, count in (("chords", chords, NUM_CHORDS), ("melody", melody, NUM_PITCHES)):
         if (bad := first_break(values, count)) is not None:
             raise BadRequest(f"expected {name} that keep the grammar, got {values[bad]} at frame {bad}")
+    if not 0 <= request.seed < 1 << 32:
+        raise BadRequest(f"expected a seed of 32 bits, got {request.seed}")
     if not (0 <= request.density < len(DENSITIES) and 0 <= request.style < len(STYLES) and 1 <= request.beats_per_bar <= 12):
         raise BadRequest(
             f"expected known controls, got density {request.density}, style {request.style}, {request.beats_per_bar} beats per bar"

@@ -101,20 +101,20 @@ def unpack_values(data: bytes) -> list[int]:
     return packed.tolist()
 
 
-def golden_request(melody: list[int]) -> PlanRequest:
-    """The request behind a checkpoint's golden plan: the player played `melody` alone, now 8 beats of chords at temperature 0."""
+def golden_request(melody: list[int], seed: int) -> PlanRequest:
+    """The request behind a checkpoint's golden plan: the player played `melody` alone, now 8 beats of chords at temperature 1."""
     first = len(melody)
     return PlanRequest(
         session="golden",
         seq=0,
         model="",
-        seed=0,
+        seed=seed,
         window_start=0,
         first_frame=first,
         lookahead_frames=32,
         chords=pack_values([NOTHING] * first),
         melody=pack_values(melody),
-        temperature=0.0,
+        temperature=1.0,
         beats_per_bar=4,
         bar_line=0,
         density=0,

@@ -36,9 +36,13 @@ class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A plan at temperature 0 that the loaded weights must reproduce before they serve; the agent was silent before it."""
+    """A plan at temperature 1 that the loaded weights must reproduce before they serve; the agent was silent before it.
+
+    The seed is one for which no choice was close, so that other devices may round differently.
+    """
 
     melody: list[int]  # melody values of frames 0 .. n-1
+    seed: int
     chords: list[int]  # the planned chord values of frames n .. n+L-1
 
 

@@ -72,7 +72,7 @@ class Service:
         self._gateway = await _spawn(self._gateway_command())
         self._worker = await _spawn(self._worker_command())
         gateway, worker = await asyncio.gather(_announced(self._gateway, "gateway", _GATEWAY), _announced(self._worker, "worker", _WORKER))
-        await _until_ready(gateway["metrics"])
+        await self._until_ready(gateway["metrics"])
         return Address(gateway["url"], gateway["metrics"], worker["model"])
 
     async def watch(self) -> None:
@@ -110,6 +110,17 @@ class Service:
                 except TimeoutError:
                     process.kill()
                     await process.wait()
+
+    async def _until_ready(self, metrics: str) -> None:
+        """Wait until the gateway has found the worker. Raises ServiceProblem if either ends before."""
+        while True:
+            for what, process in (("gateway", self._gateway), ("worker", self._worker)):
+                if process is not None and process.returncode is not None:
+                    raise ServiceProblem(what, process.returncode)
+            with contextlib.suppress(OSError):
+                if await _is_ready(metrics):
+                    return
+            await asyncio.sleep(READY_POLL_S)
 
     def _gateway_command(self) -> list[str]:
         o = self._options
@@ -191,17 +202,14 @@ async def _announced(process: asyncio.subprocess.Process, what: str, pattern: re
     raise ServiceProblem(what, await process.wait())
 
 
-async def _until_ready(metrics: str) -> None:
-    """Wait until the gateway has found the worker: it says so on /readyz."""
+async def _is_ready(metrics: str) -> bool:
+    """What the gateway says on /readyz."""
     host, _, port = metrics.removeprefix("http://").rpartition(":")
-    while True:
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        status = await reader.readline()
-        writer.close()
-        if b" 200 " in status:
-            return
-        await asyncio.sleep(READY_POLL_S)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    status = await reader.readline()
+    writer.close()
+    return b" 200 " in status
 
 
 async def _drain(process: asyncio.subprocess.Process) -> int:

@@ -55,7 +55,7 @@ def write_tiny_checkpoint(folder: Path, seed: int = 0) -> Manifest:
         files=hashes(folder),
         data=[DataSource("nothing", "CC0", 0, 0)],
         metrics={},
-        golden=Golden(GOLDEN_MELODY, plain_plan(model, golden_request(GOLDEN_MELODY)).chords),
+        golden=Golden(GOLDEN_MELODY, 0, plain_plan(model, golden_request(GOLDEN_MELODY, 0)).chords),
         temperature=0.8,
     )
     write_manifest(folder, manifest)

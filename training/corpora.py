@@ -20,6 +20,7 @@ from schema.melody import NoteSpan, frames_of_spans
 from schema.tokens import chord_hold, chord_onset
 
 MIN_PIECE_FRAMES = 16 * FRAMES_PER_BEAT
+MAX_TUNE_FRAMES = 100_000  # an hour of music at 100 beats a minute: what is longer is a misprint
 
 
 class Corpus(NamedTuple):
@@ -119,6 +120,8 @@ class Conversion:
         """Cut a tune into songs and count what is left out. Raises CorpusProblem if nothing is left."""
         if not tune.bars or all(change.chord is None for change in tune.changes):
             raise CorpusProblem("expected bars with chords, got none")
+        if (length := sum(bar.frames for bar in tune.bars)) > MAX_TUNE_FRAMES:
+            raise CorpusProblem(f"expected at most {MAX_TUNE_FRAMES} frames, got {length}: a length in the file is wrong")
         silence = max(0, tune.bars[0].metre_frames - tune.bars[0].frames)
         bars = [Bar(silence, tune.bars[0].metre_frames), *tune.bars] if silence else tune.bars
         num_frames = sum(bar.frames for bar in bars)

@@ -41,7 +41,7 @@ def read_hooktheory(folder: Path) -> Conversion:
     except (OSError, EOFError, ValueError, RecursionError, zlib.error) as problem:
         raise CorpusProblem(f"expected a JSON file in {path}, got {problem}: it may be half a download, fetch it again") from None
     if not isinstance(songs, dict) or not songs:
-        raise CorpusProblem(f"expected songs by id in {path}, got {type(songs).__name__} of length {len(songs) if songs else 0}")
+        raise CorpusProblem(f"expected songs by id in {path}, got {'no song' if songs == {} else type(songs).__name__}")
     return convert("hooktheory", songs, lambda name: _read_song(name.replace("+", "&"), songs[name]))
 
 

@@ -217,7 +217,10 @@ class _Writer:
             self.accidentals[place] = accidental.count("^") - accidental.count("_")
         shift = self.accidentals.get(place, self.key.get(letter.upper(), 0))
         above = 12 * (letter.islower() + octave.count("'") - octave.count(","))
-        return 60 + _LETTERS[letter.upper()] + above + shift
+        pitch = 60 + _LETTERS[letter.upper()] + above + shift
+        if not 0 <= pitch < 128:
+            raise CorpusProblem(f"expected pitches from 0 to 127, got {pitch}")
+        return pitch
 
     def _bar(self, signs: str) -> None:
         self._bar_line()

@@ -171,6 +171,8 @@ def _note(element: Element, at: Fraction, length: Fraction) -> WrittenNote | Non
         return None
     step, octave = pitch.findtext("step") or "", pitch.findtext("octave") or ""
     number = 12 * (int(octave) + 1) + _STEPS[step] + _alter(pitch.findtext("alter"))
+    if not 0 <= number < 128:
+        raise CorpusProblem(f"expected pitches from 0 to 127, got {number}")
     tied = any(tie.get("type") == "start" for tie in element.iter("tie"))
     return WrittenNote(at, length, number, tied)
 

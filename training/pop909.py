@@ -20,7 +20,7 @@ import numpy as np
 from schema.chords import Chord, UnknownChord, from_pitch_classes, parse_harte
 from schema.grid import FRAMES_PER_BEAT
 from schema.melody import NoteSpan
-from training.corpora import Bar, ChordChange, Conversion, CorpusProblem, Tune, convert
+from training.corpora import MAX_TUNE_FRAMES, Bar, ChordChange, Conversion, CorpusProblem, Tune, convert
 
 OFF_GRID = frozenset({"014", "040", "282", "326", "537"})  # melody off any grid
 CORRECTIONS = Path("pop909_cl", "POP909_processed")  # beside the folder of POP909
@@ -105,7 +105,10 @@ def _read_song(home: Path, title: str | None, files: dict[str, Path], replaced: 
         NoteSpan(round(s * frames_per_row), round(e * frames_per_row), int(p))
         for s, e, p in zip(start_beats - first_row, end_beats - first_row, melody[:, 2], strict=True)
     ]
-    bars = [Bar(bar_frames, bar_frames)] * -(-max(s.end for s in spans) // bar_frames)
+    num_bars = -(-max(s.end for s in spans) // bar_frames)
+    if num_bars > MAX_TUNE_FRAMES // bar_frames:
+        raise CorpusProblem(f"expected at most {MAX_TUNE_FRAMES} frames, got {num_bars} bars: a time in the files is wrong")
+    bars = [Bar(bar_frames, bar_frames)] * num_bars
     return Tune(home.name, title, spans, _changes(rows, first_row, frames_per_row), bars)
 
 

@@ -19,6 +19,7 @@ from schema.melody import NoteSpan
 from training.corpora import Bar, ChordChange, Conversion, CorpusProblem, Tune, convert, frame_of
 
 MAX_NOTE_FRAMES = 8
+MAX_RESTS = 1000
 FREE_BAR = Bar(2, 2)  # a measure marked [0] has no metre: shorter than any bar, so that it is cut out
 _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -136,7 +137,9 @@ def _measures(text: str, part: _Part) -> Iterator[_Measure]:
             else:
                 part.direct(directive)
         elif token.startswith("R*"):
-            for _ in range(int(token[2:]) - 1):
+            if (count := int(token[2:])) > MAX_RESTS:
+                raise CorpusProblem(f"expected at most {MAX_RESTS} empty measures, got {token}")
+            for _ in range(count - 1):
                 yield _Measure(metre, [])
         else:
             steps += part.steps(token)

@@ -5,6 +5,7 @@ Stop it at any moment and run the same line again: it goes on from its last kept
 """
 
 import argparse
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -23,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from inference.model import Inputs, build
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING
+from training.corpora import CorpusProblem
 from training.losses import Losses, allow, cross_entropy
 from training.pop909 import read_pop909
 from training.windows import Batch, held_out_batches, random_batch, split
@@ -81,6 +83,9 @@ def run(config: MleConfig, data: Path, out: Path) -> None:
     weights_of_songs = np.array([len(s.melody) for s in sides.train], float)
     weights_of_songs /= weights_of_songs.sum()
     held_out = held_out_batches(sides.valid, config.rows)
+    if not (sides.train and held_out):
+        got = f"{len(sides.train)} and {len(sides.valid)}"
+        raise CorpusProblem(f"expected songs to train on and songs to stop by, got {got}: the corpus in {data} is too small")
     print(
         f"{len(sides.train)} songs to train on, {len(sides.valid)} for stopping ({len(held_out)} batches), {len(sides.test)} for the test"
     )
@@ -148,7 +153,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for states and the best weights")
     arguments = parser.parse_args()
     config = msgspec.convert(tomllib.loads(arguments.config.read_text()), MleConfig)
-    run(config, arguments.data, arguments.out)
+    try:
+        run(config, arguments.data, arguments.out)
+    except CorpusProblem as problem:
+        sys.exit(f"train_mle: {problem}")
 
 
 if __name__ == "__main__":

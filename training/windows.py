@@ -200,7 +200,8 @@ def held_out_batches(songs: Sequence[Song], rows: int) -> list[Batch]:
         for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)
     ]
     groups = [windows[i : i + rows] for i in range(0, len(windows), rows)]
-    return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in groups if len(group) == rows]
+    whole = [group for group in groups if len(group) == rows] or groups  # one shape for all, unless there is only a smaller one
+    return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in whole]
 
 
 def _window(song: Song, start: int, silence: int, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:

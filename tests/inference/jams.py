@@ -65,7 +65,7 @@ class Jam:
 
     def hear(self, chords: Sequence[int]) -> None:
         """The plan for the last request arrived."""
-        self.plan = (len(self.chords), list(chords), self._asked.commit)
+        self.plan = (len(self.chords), list(chords), min(self._asked.commit, len(chords)))
 
     def _sounds(self, frame: int, followed: bool) -> int:
         first, chords, committed = self.plan

@@ -107,7 +107,7 @@ class Fuzz(RuleBasedStateMachine):
                 jam.hear(chords)
 
 
-Fuzz.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, derandomize=True)
+Fuzz.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
 TestFuzz = Fuzz.TestCase
 
 

@@ -50,9 +50,10 @@ def test_the_other_byte_order_swaps(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_golden_request_asks_for_eight_beats_after_playing_alone():
-    """Melody and silence are known up to the first planned frame, everything is sampled at temperature 0 with nothing specified."""
-    request = golden_request([61, 189, 0])
+    """Melody and silence are known up to the first planned frame, everything is sampled at temperature 1 with nothing specified."""
+    request = golden_request([61, 189, 0], 3)
+    assert request.seed == 3
     assert (request.window_start, request.first_frame, request.lookahead_frames) == (0, 3, 32)
     assert unpack_values(request.melody) == [61, 189, 0]
     assert unpack_values(request.chords) == [0, 0, 0]
-    assert (request.temperature, request.density, request.style) == (0.0, 0, 0)
+    assert (request.temperature, request.density, request.style) == (1.0, 0, 0)

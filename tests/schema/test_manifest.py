@@ -19,7 +19,7 @@ MANIFEST = Manifest(
     files={"weights/data": "1" * 64, "weights/tree": "2" * 64},
     data=[DataSource(name="pop909", licence="MIT", songs=700, frames=750_000)],
     metrics={"chord_loss": 0.5},
-    golden=Golden(melody=[61, 189, 0], chords=[1, 253]),
+    golden=Golden(melody=[61, 189, 0], seed=3, chords=[1, 253]),
     temperature=0.8,
 )
 AFTER = ": restore the checkpoint from its source or choose another with --checkpoint"

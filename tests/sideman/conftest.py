@@ -1,27 +1,5 @@
-"""A tiny checkpoint on disk and the programs compiled for it, for the tests that start from them."""
+"""A tiny checkpoint on disk and the programs compiled for it, as the tests of the whole service have them."""
 
-import os
+from tests.system.conftest import compiled, environment, tiny_checkpoint
 
-import pytest
-
-from tests.tiny import write_tiny_checkpoint
-
-
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory):
-    """Written once and never changed: copy it to damage it."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    write_tiny_checkpoint(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """Compiled programs, kept from process to process."""
-    return tmp_path_factory.getbasetemp() / "cache" / "sideman" / "jax"
-
-
-@pytest.fixture(scope="session")
-def environment(compiled):
-    """Of a process that finds `compiled` as its user's cache."""
-    return {**os.environ, "XDG_CACHE_HOME": str(compiled.parent.parent)}
+__all__ = ["compiled", "environment", "tiny_checkpoint"]

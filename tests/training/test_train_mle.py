@@ -15,6 +15,8 @@ from tests.tiny import SIZES
 from tests.tiny_corpus import write_tiny_corpus
 from training.train_mle import MleConfig, run, schedule
 
+pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided")  # states are read without a template here
+
 CONFIG = MleConfig(
     variant="online",
     name="toy",
