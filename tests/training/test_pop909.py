@@ -2,91 +2,17 @@
 
 import shutil
 import zipfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import mido
 import pytest
 
-from schema.chords import parse_symbol, print_symbol
+from schema.chords import parse_symbol
 from schema.tokens import NUM_CHORDS, chord_hold, chord_of, chord_onset, first_break, note_hold, note_onset
 from tests.training.corpus_figures import corpus_folder, figures_of, needs_data
-from training.corpora import Conversion, CorpusProblem, Song
+from tests.training.pop909_scores import EIGHT, TICKS, Score, every_bar, midi_track, only, quarters, struck
+from training.corpora import CorpusProblem
 from training.pop909 import read_pop909
-
-TICKS = 480
-
-
-@dataclass
-class Score:
-    """A song in rows (beats): what a POP909 folder says about it, in a form that is easy to write by hand."""
-
-    notes: list[tuple[float, float, int]]
-    chords: list[tuple[float, float, str]]
-    rows: range = range(49)
-    tempi: list[tuple[float, float]] = field(default_factory=lambda: [(0, 0.5)])  # (from row, seconds a row)
-    strong_every: int = 2
-    downbeats: tuple[int, ...] = ()
-    track: str = "MELODY"
-
-    def seconds(self, row: float) -> float:
-        total = 0.0
-        for (start, length), end in zip(self.tempi, [*(s for s, _ in self.tempi[1:]), float("inf")], strict=True):
-            total += (min(row, end) - start) * length if row > start or start == 0 else 0.0
-        return total
-
-    def write(self, folder: Path, number: str = "001") -> Path:
-        home = folder / "POP909" / number
-        home.mkdir(parents=True)
-        self._midi().save(home / f"{number}.mid")
-        beats = [f"{self.seconds(r):.9f} {float(r % self.strong_every == 0)} {float(r in self.downbeats)}" for r in self.rows]
-        (home / "beat_midi.txt").write_text("\n".join(beats) + "\n\n")
-        rows = [f"{self.seconds(a):.9f}\t{self.seconds(b):.9f}\t{label}" for a, b, label in self.chords]
-        (home / "chord_midi.txt").write_text("\n".join(rows) + "\n\n")
-        return home
-
-    def _midi(self) -> mido.MidiFile:
-        conductor = [(round(row * TICKS), mido.MetaMessage("set_tempo", tempo=round(s * 1e6))) for row, s in self.tempi]
-        melody = [(0, mido.Message("control_change", control=64, value=127))]
-        for start, end, pitch in self.notes:
-            melody.append((round(start * TICKS), mido.Message("note_on", note=pitch, velocity=90)))
-            melody.append((round(end * TICKS), mido.Message("note_on", note=pitch, velocity=0)))
-        melody.sort(key=lambda item: (item[0], getattr(item[1], "velocity", 0) > 0))
-        midi = mido.MidiFile(ticks_per_beat=TICKS)
-        midi.tracks += [_track("", conductor), _track(self.track, melody)]
-        return midi
-
-
-def _track(name: str, events: list[tuple[int, mido.Message]]) -> mido.MidiTrack:
-    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
-    before = 0
-    for tick, message in events:
-        track.append(message.copy(time=tick - before))
-        before = tick
-    return track
-
-
-def quarters(first: int, last: int) -> list[tuple[float, float, int]]:
-    """A note on every row, half a row long."""
-    return [(row, row + 0.5, 60 + row % 5) for row in range(first, last)]
-
-
-def every_bar(*labels: str, first: int = 0, rows: int = 4) -> list[tuple[float, float, str]]:
-    return [(first + i * rows, first + (i + 1) * rows, label) for i, label in enumerate(labels)]
-
-
-def only(result: Conversion) -> Song:
-    assert result.refused == {}
-    assert len(result.songs) == 1
-    return result.songs[0]
-
-
-def struck(song: Song) -> dict[int, str]:
-    """Frame -> symbol of every chord onset."""
-    return {f: print_symbol(chord_of(int(v))) for f, v in enumerate(song.chords) if 1 <= v <= NUM_CHORDS}
-
-
-EIGHT = ["C:maj", "A:min", "F:maj/3", "G:7"] * 2
 
 
 def test_tempo_changes_are_followed(tmp_path: Path):
@@ -309,7 +235,7 @@ def corrected(folder: Path, score: Score, blocks: list[tuple[float, float, tuple
             events.append((round((start - shift) * 480), mido.Message("note_on", note=pitch, velocity=90)))
             events.append((round((end - shift) * 480), mido.Message("note_off", note=pitch)))
         events.sort(key=lambda item: (item[0], item[1].type == "note_on"))
-        midi.tracks.append(_track(name, events))
+        midi.tracks.append(midi_track(name, events))
     path = home / f"{number}.mid"
     midi.save(path)
     return path

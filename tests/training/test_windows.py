@@ -326,7 +326,7 @@ def test_short_songs_are_filled_up_and_the_filling_does_not_count():
 
 
 def test_held_out_batches_are_whole_songs_in_their_own_key():
-    """Consecutive windows in order, told the metre only; a rest of less than half a window and of less than a batch is left out."""
+    """Consecutive windows in order, told the metre only; a rest of less than half a window is left out, and one of less than a batch."""
     batches = held_out_batches([song("x", 700), song("y", 256, beats_per_bar=3), song("z", 640)], 2)
     assert [len(b.chord) for b in batches] == [2, 2, 2]
     first = batches[0]
@@ -334,4 +334,5 @@ def test_held_out_batches_are_whole_songs_in_their_own_key():
     np.testing.assert_array_equal(first.next_chord[1], song("x", 700).chords[256:512])
     assert first.density.tolist() == first.style.tolist() == [0, 0]
     assert [b.beats_per_bar.tolist() for b in batches] == [[4, 4], [4, 3], [4, 4]]
-    assert held_out_batches([song("x", 256)], 2) == []
+    assert [len(b.chord) for b in held_out_batches([song("x", 256)], 2)] == [1]  # unless there is nothing else
+    assert held_out_batches([], 2) == []
