@@ -5,6 +5,7 @@ outside the vocabulary or a broken bar ends the song and another begins after it
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -159,16 +160,26 @@ class Conversion:
 
     def counts(self) -> str:
         """One line of counts, then one line for each song refused or read from other labels."""
+        lines = [self._headline()]
+        lines += [f"  refused {name}: {why}" for name, why in sorted(self.refused.items())]
+        lines += [f"  {name}: {why}" for name, why in sorted(self.replaced.items())]
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        """One line of counts, then how many songs each reason refused and what was read from other labels."""
+        reasons = Counter(self.refused.values()).most_common()
+        lines = [self._headline()] + [f"  {count} refused: {why}" for why, count in reasons]
+        lines += [f"  {name}: {why}" for name, why in sorted(self.replaced.items())]
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
         total = max(1, self.total_frames)
-        lines = [
+        return (
             f"{self.corpus} ({CORPORA[self.corpus].licence}): {len({song.tune for song in self.songs})} tunes in {len(self.songs)} pieces, "
             f"{self.kept_frames / FRAMES_PER_BEAT:,.0f} beats; left out {self.unmapped_frames / total:.2%} under a chord outside the "
             f"vocabulary, {self.unbarred_frames / total:.2%} in odd bars, {self.short_frames / total:.2%} too short; "
             f"{len(self.refused)} refused, {len(self.replaced)} read otherwise than asked"
-        ]
-        lines += [f"  refused {name}: {why}" for name, why in sorted(self.refused.items())]
-        lines += [f"  {name}: {why}" for name, why in sorted(self.replaced.items())]
-        return "\n".join(lines)
+        )
 
 
 def _nothing_left(num_frames: int, unmapped: int, unbarred: int, found: Sequence[Stretch]) -> str:
@@ -284,14 +295,27 @@ def readers() -> dict[str, Callable[[Path], Conversion]]:
     }
 
 
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """The names in the order of CORPORA, each once. Raises CorpusProblem for a name that is not there."""
+    asked = set(names)
+    if unknown := sorted(asked - set(CORPORA)):
+        raise CorpusProblem(f"expected names of corpora from {', '.join(CORPORA)}, got {', '.join(unknown)}")
+    return [name for name in CORPORA if name in asked]
+
+
+def check_shippable(names: Iterable[str]) -> None:
+    """Raises CorpusProblem if weights trained on these corpora may not be given away under the product's licence."""
+    if held := [f"{name} ({CORPORA[name].licence})" for name in in_reading_order(names) if not CORPORA[name].shippable]:
+        raise CorpusProblem(
+            f"expected corpora whose weights may be given away, got {', '.join(held)}: "
+            "leave them out, or train for yourself with --allow-unshippable"
+        )
+
+
 def read_corpora(folder: Path, names: Sequence[str]) -> list[Conversion]:
     """The named corpora below `folder`, in the order of CORPORA, their counts printed. Raises CorpusProblem if one is not there."""
-    unknown = sorted(set(names) - set(CORPORA))
-    if unknown:
-        raise CorpusProblem(f"expected names of corpora from {', '.join(CORPORA)}, got {', '.join(unknown)}")
     result = []
-    for name, corpus in CORPORA.items():
-        if name in names:
-            result.append(readers()[name](folder / corpus.folder))
-            print(result[-1].counts(), flush=True)
+    for name in in_reading_order(names):
+        result.append(readers()[name](folder / CORPORA[name].folder))
+        print(result[-1].counts(), flush=True)
     return result

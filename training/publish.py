@@ -4,8 +4,9 @@ Run: python -m training.publish training/configs/online_small.toml --run runs/on
 """
 
 import argparse
-import json
+import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
-from inference.checkpoints import hashes, read_weights, write_manifest, write_weights
+from inference.checkpoints import hashes, read_manifest, read_weights, write_manifest, write_weights
 from inference.model import Decoder, build
 from schema.engine_messages import golden_request
-from schema.manifest import FORMAT, DataSource, Golden, Manifest
+from schema.manifest import FORMAT, DamagedCheckpoint, DataSource, Golden, Manifest
 from schema.tokens import note_hold, note_onset, vocabulary_hash
-from training.pop909 import read_pop909
+from training.corpora import CORPORA, CorpusProblem, Song, check_shippable, in_reading_order
 from training.rollouts import plain_plan
-from training.train_mle import MleConfig
-from training.windows import split
+from training.train_mle import MleConfig, sides_of
 
-POP909_LICENCE = "MIT (transcriptions and labels; the songs are by others)"
+CL_TITLE = "POP909 with the chords of POP909-CL"  # both MIT
 # Frere Jacques, the first two phrases: (MIDI pitch, frames).
 GOLDEN_TUNE = 2 * ((60, 4), (62, 4), (64, 4), (60, 4)) + 2 * ((64, 4), (65, 4), (67, 8))
 
@@ -48,14 +48,24 @@ def golden(model: Decoder) -> Golden:
     raise ValueError("expected a seed whose golden plan is clear, got none of 100: the weights choose chords by chance")
 
 
-def publish(config: MleConfig, run: Path, data: Path, to: Path) -> Manifest:
-    """Write the checkpoint and return its manifest; metrics are those `sideman evaluate --json` left in `run/metrics.json`."""
+def sources(config: MleConfig, train: Sequence[Song]) -> list[DataSource]:
+    """What the weights were trained on, the data of the checkpoint they began as included. Raises DamagedCheckpoint."""
+    result = []
+    for name in in_reading_order(config.corpora):
+        songs = [song for song in train if song.corpus == name]
+        title = CL_TITLE if name == "pop909" and config.pop909_chords == "cl" else CORPORA[name].title
+        frames = sum(len(song.melody) for song in songs)
+        result.append(DataSource(title, CORPORA[name].licence, len({song.tune for song in songs}), frames))
+    inherited = [] if config.initial is None else read_manifest(Path(config.initial)).data
+    return result + [source for source in inherited if source.name not in {own.name for own in result}]
+
+
+def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], metrics: Mapping[str, float]) -> Manifest:
+    """Write the checkpoint and return its manifest; `train` are the songs the run was trained on. Raises DamagedCheckpoint."""
+    data = sources(config, train)  # before anything is written: `to` may be the folder the run started from
     template = nnx.state(build(config.sizes, config.seed))
     best = ocp.StandardCheckpointer().restore((run / "best").absolute(), {"weights": template, "step": 0, "chord_loss": 0.0})
     write_weights(to, nnx.to_pure_dict(best["weights"]), "bfloat16")
-    train = split(read_pop909(data / "pop909", "chord_midi").songs).train
-    metrics_file = run / "metrics.json"
-    metrics: dict[str, float] = json.loads(metrics_file.read_text()) if metrics_file.exists() else {}
     manifest = Manifest(
         format=FORMAT,
         model=config.name,
@@ -65,8 +75,8 @@ def publish(config: MleConfig, run: Path, data: Path, to: Path) -> Manifest:
         dtype="bfloat16",
         step=int(best["step"]),
         files=hashes(to),
-        data=[DataSource("POP909", POP909_LICENCE, len(train), int(sum(len(s.melody) for s in train)))],
-        metrics={"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | metrics,
+        data=data,
+        metrics={"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | dict(metrics),
         golden=golden(_model(config, read_weights(to, config.sizes))),
         temperature=0.8,
     )
@@ -89,9 +99,21 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="the --out of the training")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpora")
     parser.add_argument("--to", type=Path, required=True, help="folder of the new checkpoint; replaced")
+    parser.add_argument("--metrics", type=Path, help="JSON object of numbers for the manifest, by name")
+    parser.add_argument("--cache", type=Path, help="folder of the converted corpora (default: RUN/frames)")
+    parser.add_argument("--allow-unshippable", action="store_true", help="weights that were trained with this switch: not to be given away")
     arguments = parser.parse_args()
     config = msgspec.convert(tomllib.loads(arguments.config.read_text()), MleConfig)
-    manifest = publish(config, arguments.run, arguments.data, arguments.to)
+    try:
+        if not arguments.allow_unshippable:
+            check_shippable(config.corpora)
+        metrics = msgspec.json.decode(arguments.metrics.read_bytes(), type=dict[str, float]) if arguments.metrics else {}
+        train = sides_of(config, arguments.data, arguments.cache or arguments.run / "frames").train
+        manifest = publish(config, arguments.run, arguments.to, train=train, metrics=metrics)
+    except (CorpusProblem, DamagedCheckpoint) as problem:
+        sys.exit(f"publish: {problem}")
+    except msgspec.DecodeError as problem:
+        sys.exit(f"publish: expected a JSON object of numbers in {arguments.metrics}, got {problem}")
     size = sum(path.stat().st_size for path in arguments.to.rglob("*") if path.is_file())
     print(f"{manifest.model}, step {manifest.step}: {arguments.to}, {size / 2**20:.1f} MiB")
 

@@ -7,7 +7,7 @@ targets at position i are the actions of frame i.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,15 +49,15 @@ class Side(NamedTuple):
     test: list[Song]
 
 
-def split(songs: Sequence[Song]) -> Side:
+def split(songs: Sequence[Song], apart: Collection[str] = (OUT_OF_DISTRIBUTION,)) -> Side:
     """Deterministic by name: 5 % valid, 10 % test; pieces and variants of one tune stay together.
 
     A group goes where the hash of its first tune's name says (in the order of CORPORA, so that a corpus read later moves no group of an
-    earlier one), or into the test if any of it is out of distribution. Split all corpora of an experiment in one call: variants are
-    found among `songs` only.
+    earlier one), or into the test if any of it is of a corpus that is kept `apart`. Split all corpora of an experiment in one call:
+    variants are found among `songs` only.
     """
     first_of = variants(songs)
-    foreign = {first_of[song.tune] for song in songs if song.corpus == OUT_OF_DISTRIBUTION}
+    foreign = {first_of[song.tune] for song in songs if song.corpus in apart}
     sides = Side([], [], [])
     for song in songs:
         first = first_of[song.tune]
@@ -166,6 +166,16 @@ def with_cold_start(chords: np.ndarray, silence_frames: int) -> np.ndarray:
     if silence_frames < len(result) and result[silence_frames] > NUM_CHORDS:
         result[silence_frames] -= NUM_CHORDS
     return result
+
+
+def song_weights(songs: Sequence[Song], mix: Mapping[str, float] | None) -> np.ndarray:
+    """How often each song is drawn [songs], summing to 1: by its length, within its corpus if `mix` gives every corpus its share."""
+    weights = np.array([len(song.melody) for song in songs], float)
+    if mix is not None:
+        corpus_of = np.array([song.corpus for song in songs])
+        frames = {corpus: weights[corpus_of == corpus].sum() for corpus in mix}
+        weights *= [mix[corpus] / frames[corpus] for corpus in corpus_of.tolist()]
+    return np.asarray(weights / weights.sum())
 
 
 def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: int, step: int) -> Batch:

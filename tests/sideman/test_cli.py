@@ -32,7 +32,7 @@ def test_help_names_every_command(capsys):
     [
         (["serve"], ["--checkpoint", "--host", "--port", "--metrics-port", "--origin", "--max-sessions", "--slots"]),
         (["play"], ["--url", "--out", "--report", "--bpm", "--speed", "--limit-beats", "--temperature", "--model"]),
-        (["evaluate"], ["--data", "--checkpoint", "--songs", "--json"]),
+        (["evaluate"], ["--data", "--checkpoint", "--corpus", "--songs", "--commit", "--temperature", "--primed", "--json", "--plots"]),
         (["bench", "engine"], ["--checkpoint", "--rounds", "--data", "--json"]),
         (["bench"], [*BENCHMARKS]),
     ],

@@ -17,6 +17,7 @@ from training.corpora import (
     CorpusProblem,
     Stretch,
     Tune,
+    check_shippable,
     chord_frames,
     convert,
     frame_of,
@@ -149,6 +150,11 @@ def test_what_cannot_be_read_is_refused_by_name():
     )
     assert "  refused empty: nothing in it" in lines
     assert lines[-1] == "  good: read from another file"
+    summary = result.summary().splitlines()
+    assert summary[0] == lines[0]
+    assert summary[1] == "  2 refused: expected bars with chords, got none"
+    assert sorted(int(line.split()[0]) for line in summary[1:-1]) == [1] * 7 + [2]
+    assert summary[-1] == lines[-1]
 
 
 def test_a_stretch_without_a_note_is_left_out():
@@ -165,6 +171,9 @@ def test_the_table_names_every_corpus_once():
     assert set(readers()) == set(CORPORA)
     assert all(corpus.style in STYLES[1:] and corpus.licence for corpus in CORPORA.values())
     assert [name for name, corpus in CORPORA.items() if corpus.shippable] == ["pop909", "openewld", "rs200"]
+    check_shippable(["pop909", "openewld", "rs200"])
+    with pytest.raises(CorpusProblem, match=r"may be given away, got nottingham \(GPL-3.0\), hooktheory \(.*\): leave them out, or"):
+        check_shippable(["hooktheory", "pop909", "nottingham"])
 
 
 @pytest.mark.parametrize("name", list(CORPORA))

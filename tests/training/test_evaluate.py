@@ -5,9 +5,20 @@ import pytest
 
 from schema.chords import parse_symbol
 from schema.tokens import chord_hold, chord_onset, note_hold, note_onset
-from training.evaluate import Accompanied, figures, in_chord
+from training.evaluate import (
+    RESAMPLES,
+    Accompanied,
+    Planning,
+    curve,
+    figures,
+    in_chord,
+    jumped_chords,
+    jumped_melody,
+    measure,
+    resamples,
+)
 
-C, AM, G9 = (parse_symbol(symbol).chord for symbol in ("C", "Am", "G9"))
+C, AM, G9, FS = (parse_symbol(symbol).chord for symbol in ("C", "Am", "G9", "F#"))
 
 
 def chords(*runs):
@@ -34,7 +45,6 @@ def test_figures_by_hand():
     first = Accompanied(notes((60, 4), (62, 4), (64, 8)), chords((None, 4), (C, 5), (AM, 4), (C, 3)), 4, first=4)
     second = Accompanied(notes((69, 12), (70, 12)), chords((AM, 12), (G9, 8), (None, 4)), 3, first=0)
     result = figures([first, second])
-    assert (result.songs, result.frames) == (2, 36)
     in_first = [False] * 4 + [True] * 8  # D in C, then E in C and Am
     in_second = [True] * 12 + [False] * 8  # A in Am, B flat in G9
     assert result.note_in_chord == pytest.approx(np.mean(in_first + in_second))
@@ -44,6 +54,93 @@ def test_figures_by_hand():
     assert result.beats_per_change == pytest.approx(36 / 4 / 5)
     assert result.silent_share == pytest.approx(4 / 36)
     assert result.chords_per_song == 2.0
+    assert result.length_entropy == pytest.approx(np.log(5))  # 5, 4, 3, 12 and 8 frames: all different
+    assert result.overlong_share == 0.0
+    assert (result.onset_interval_emd, result.revised_share, result.steps_per_plan) == (None, None, None)
+
+
+def test_the_distance_of_onset_intervals_by_hand():
+    """Notes at 4 and 20. Human chords at 4 and 22: intervals 0 and 2. Others at 0 (no note yet: last bin), 4 (0) and 22 (2)."""
+    melody = notes((None, 4), (60, 16), (62, 20))
+    human = [Accompanied(melody, chords((None, 4), (C, 18), (AM, 18)), 4, first=0)]
+    other = [Accompanied(melody, chords((C, 4), (AM, 18), (C, 18)), 4, first=0)]
+    # One third of the chords lies 17 bins up: taken in equal parts from bin 0 (over 17 bins) and bin 2 (over 15).
+    assert figures(other, human).onset_interval_emd == pytest.approx(1000 * (17 + 15) / 6 / 17)
+    assert figures(human, human).onset_interval_emd == 0.0
+
+
+def test_a_late_chord_counts_as_17_frames_late_at_most():
+    melody = notes((60, 80))
+    early, late, later = ([Accompanied(melody, chords((None, at), (C, 80 - at)), 4, first=0)] for at in (0, 17, 60))
+    assert figures(late, early).onset_interval_emd == figures(later, early).onset_interval_emd == pytest.approx(1000)
+
+
+def test_lengths_by_hand():
+    """Chords of 4, 4, 32 and 33 frames, one broken off by N; the same chord struck again is another one."""
+    song = Accompanied(notes((60, 80)), chords((C, 4), (C, 4), (AM, 32), (None, 7), (C, 33)), 4, first=0)
+    result = figures([song])
+    assert result.overlong_share == pytest.approx(1 / 4)
+    assert result.length_entropy == pytest.approx(-(0.5 * np.log(0.5) + 2 * 0.25 * np.log(0.25)))
+    measured = measure([song], [song])
+    assert (measured.songs, measured.frames, len(measured.chord_lengths)) == (1, 80, 34)
+    assert {at: share for at, share in enumerate(measured.chord_lengths) if share} == {4: 0.5, 32: 0.25, 33: 0.25}
+
+
+def test_planning_is_pooled_over_plans():
+    """Three plans of 2 steps and one of 10; 2 of 20 open frames revised."""
+    song = Accompanied(notes((60, 8)), chords((C, 8)), 4, 0, Planning(3, 6, 20, 1))
+    result = figures([song, song._replace(planning=Planning(1, 10, 0, 1))])
+    assert (result.steps_per_plan, result.revised_share) == (4.0, 0.1)
+    assert figures([song, song._replace(planning=None)]).steps_per_plan is None
+
+
+def test_intervals_come_from_drawing_songs():
+    """Two songs, one all right and one all wrong: a resample has 0, 1 or 2 right ones; 95 % of them lie between none and all."""
+    right = Accompanied(notes((60, 8)), chords((C, 8)), 4, first=0)
+    wrong = Accompanied(notes((61, 8)), chords((C, 8)), 4, first=0)
+    measured = measure([right, wrong], [right, wrong])
+    assert [f.note_in_chord for f in (measured.low, measured.figures, measured.high)] == [0.0, 0.5, 1.0]
+    assert [f.note_in_chord_by_song for f in (measured.low, measured.figures, measured.high)] == [0.0, 0.5, 1.0]
+    assert measured.low.beats_per_change == measured.high.beats_per_change == 2.0
+
+
+def test_the_bootstrap_is_always_the_same():
+    draws = resamples(5)
+    assert draws.shape == (RESAMPLES, 5)
+    assert (draws.sum(axis=1) == 5).all()
+    assert (draws == resamples(5)).all()
+    assert 0.9 < draws.mean() < 1.1
+    assert len(np.unique(draws, axis=0)) > 100
+
+
+def test_every_resample_of_one_song_is_that_song():
+    song = Accompanied(notes((60, 4), (62, 4)), chords((C, 8)), 4, 0, Planning(1, 1, 1, 1))
+    measured = measure([song], [song])
+    assert measured.low == measured.figures == measured.high
+
+
+def test_a_curve_by_hand():
+    """Beats of three songs; the second rests in its second beat, the third is over before it. Nobody plays in the last."""
+    songs = [
+        Accompanied(notes((60, 6), (61, 2), (None, 4)), chords((C, 12)), 4, 0, Planning(1, 1, 1, 1)),
+        Accompanied(notes((61, 4), (None, 8)), chords((C, 12)), 4, 0, Planning(1, 1, 1, 1)),
+        Accompanied(notes((64, 4)), chords((C, 4)), 4, 0, Planning(1, 1, 1, 1)),
+    ]
+    drawn = curve("model", songs, 3)
+    assert drawn.value[:2] == [pytest.approx(2 / 3), 0.5]
+    assert drawn.low[1] == drawn.high[1] == 0.5  # one song has a say
+    assert drawn.low[0] < 2 / 3 < drawn.high[0]
+    assert all(np.isnan(ends[2]) for ends in (drawn.value, drawn.low, drawn.high))
+    assert drawn.live
+    assert not curve("human", [song._replace(planning=None) for song in songs], 3).live
+
+
+def test_a_jump_strikes_what_was_held():
+    """Six semitones from frame 2 on: the note that runs on is struck there, and so is the chord; the grammar holds."""
+    assert jumped_melody(notes((60, 3), (None, 1), (67, 2)), 2, 6).tolist() == notes((60, 2), (66, 1), (None, 1), (73, 2)).tolist()
+    assert jumped_chords(chords((C, 4), (FS, 2)), 2, 6).tolist() == chords((C, 2), (FS, 2), (C, 2)).tolist()
+    assert jumped_chords(chords((C, 2), (None, 2)), 2, 6).tolist() == chords((C, 2), (None, 2)).tolist()
+    assert jumped_melody(notes((60, 2)), 8, 6).tolist() == notes((60, 2)).tolist()
 
 
 def test_a_song_without_a_frame_of_note_and_chord_has_no_say_in_note_in_chord():

@@ -1,6 +1,5 @@
 """From a run to a checkpoint that the service accepts."""
 
-import json
 from pathlib import Path
 
 import msgspec
@@ -9,11 +8,14 @@ import pytest
 from inference.__main__ import prepare
 from inference.planner import Bucket
 from inference.settings import WorkerSettings
+from schema.manifest import DamagedCheckpoint, DataSource
 from schema.tokens import NUM_CHORDS, NUM_PITCHES, first_break, is_onset, pitch_of
+from tests.tiny import SIZES, write_tiny_checkpoint
 from tests.tiny_corpus import TRAIN, write_tiny_corpus
-from tests.training.test_train_mle import CONFIG
-from training.publish import golden_melody, publish
-from training.train_mle import run
+from tests.training.test_train_mle import BOTH, CONFIG, write_rock
+from training.corpora import CORPORA
+from training.publish import golden_melody, main, publish, sources
+from training.train_mle import run, sides_of
 
 
 def test_the_golden_tune_is_frere_jacques():
@@ -31,15 +33,59 @@ def test_a_published_run_is_accepted_by_the_service(tmp_path, capsys):
     config = msgspec.structs.replace(CONFIG, steps=2)
     write_tiny_corpus(tmp_path / "data")
     run(config, tmp_path / "data", tmp_path / "run")
-    (tmp_path / "run" / "metrics.json").write_text(json.dumps({"note_in_chord": 0.5}))
-    manifest = publish(config, tmp_path / "run", tmp_path / "data", tmp_path / "to")
+    train = sides_of(config, tmp_path / "data", tmp_path / "run/frames").train
+    manifest = publish(config, tmp_path / "run", tmp_path / "to", train=train, metrics={"note_in_chord": 0.5})
     assert (manifest.model, manifest.variant, manifest.sizes, manifest.dtype) == ("toy", "online", config.sizes, "bfloat16")
     assert manifest.step == 2
     assert manifest.metrics["note_in_chord"] == 0.5
     assert manifest.metrics["held_out_chord_loss"] > 0
-    assert manifest.data[0].name == "POP909"
-    assert manifest.data[0].songs == len(TRAIN)
+    assert manifest.data == [DataSource("POP909", CORPORA["pop909"].licence, len(TRAIN), 2 * 256)]
     assert first_break(manifest.golden.chords, NUM_CHORDS) is None
     resident = prepare(WorkerSettings(tmp_path / "to", Path(), slots=2, buckets=(Bucket(2, 1, 1), Bucket(2, 64, 1))))
     assert resident.info.name == "toy"
     assert resident.scheduler.idle
+
+
+def test_the_manifest_names_every_corpus(tmp_path, capsys):
+    """Tunes and frames of the training side for each corpus, with its licence; other chords of POP909 are another source."""
+    write_tiny_corpus(tmp_path)
+    write_rock(tmp_path)
+    train = sides_of(BOTH, tmp_path, tmp_path / "frames").train
+    rock = [song for song in train if song.corpus == "rs200"]
+    assert sources(BOTH, train) == [
+        DataSource("POP909 with the chords of POP909-CL", CORPORA["pop909"].licence, 2, 512),
+        DataSource("RS 200 (de Clercq and Temperley)", "CC BY 4.0", len(rock), sum(len(song.melody) for song in rock)),
+    ]
+
+
+def test_the_manifest_names_what_the_weights_began_as(tmp_path):
+    """The data of the checkpoint a run started from is data of the run, once; without the checkpoint there is no manifest."""
+    first = write_tiny_checkpoint(tmp_path / "from")
+    config = msgspec.structs.replace(CONFIG, initial=str(tmp_path / "from"), sizes=SIZES)
+    assert sources(config, []) == [DataSource("POP909", CORPORA["pop909"].licence, 0, 0), *first.data]
+    with pytest.raises(DamagedCheckpoint, match="no such folder"):
+        sources(msgspec.structs.replace(config, initial=str(tmp_path / "gone")), [])
+
+
+@pytest.mark.parametrize(
+    ("corpora", "metrics", "said"),
+    [
+        ("nottingham", None, "publish: expected corpora whose weights may be given away"),
+        ("pop909", '{"a": "b"}', "publish: expected a JSON object of numbers in .*metrics.json, got Expected `float`"),
+        ("pop909", "[1]", "publish: expected a JSON object of numbers in .*metrics.json, got"),
+        ("pop909", "{}", "publish: expected the folders POP909/001"),
+    ],
+)
+def test_what_cannot_be_published_is_said(tmp_path, monkeypatch, corpora, metrics, said):
+    """In one sentence, before anything is written."""
+    file = tmp_path / "config.toml"
+    text = Path("training/configs/online_small.toml").read_text()
+    file.write_text(text.replace("[sizes]", f'corpora = ["{corpora}"]\n[sizes]'))
+    line = ["publish", str(file), "--run", str(tmp_path / "run"), "--data", str(tmp_path), "--to", str(tmp_path / "to")]
+    if metrics is not None:
+        (tmp_path / "metrics.json").write_text(metrics)
+        line += ["--metrics", str(tmp_path / "metrics.json")]
+    monkeypatch.setattr("sys.argv", line)
+    with pytest.raises(SystemExit, match=said):
+        main()
+    assert not (tmp_path / "to").exists()

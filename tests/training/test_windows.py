@@ -1,6 +1,7 @@
 """Windows: split, transposition, controls, masks; and that a batch depends on nothing but its number."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ from training.windows import (
     interval_shapes,
     normal_title,
     random_batch,
+    song_weights,
     split,
     transpose_chords,
     transpose_melody,
@@ -141,6 +143,16 @@ def test_nottingham_is_for_testing_only():
     assert {where[f"openewld/a/{n}"] for n in range(40, 100)} == {"train", "valid", "test"}
 
 
+def test_what_is_kept_apart_can_be_chosen():
+    """Any corpus can be kept for the test with all its variants, or none."""
+    songs = [walk(f"rs200/{n}", n) for n in range(30)] + [walk(f"pop909/{n:03d}", n) for n in range(20, 60)]
+    sides = split(songs, apart=("rs200",))
+    assert {s.corpus for s in (*sides.train, *sides.valid)} == {"pop909"}
+    assert {s.name for s in sides.train} <= {f"pop909/{n:03d}" for n in range(30, 60)}
+    folk = [walk(f"nottingham/jigs/{n}", n) for n in range(40)]
+    assert {side for side, held in split(folk, apart=())._asdict().items() if held} == {"train", "valid", "test"}
+
+
 @pytest.mark.parametrize(
     ("title", "expected"),
     [("The Rose", "rose"), ("Für  Élise", "fur elise"), ("Don't (take 2) [live]", "dont"), ("一剪梅", "一剪梅"), ("(?)", ""), ("A", "")],
@@ -221,6 +233,21 @@ def test_cold_start_is_silence_then_the_running_chord_struck(chords: list[int], 
     assert cold[silence + 1 :].tolist() == chords[silence + 1 :]
     if silence:
         assert first_break(cold.tolist(), NUM_CHORDS) is None
+
+
+def test_songs_weigh_by_length():
+    """Without a mix every frame is as likely; with one each corpus has its share, and within it songs weigh by length."""
+    songs = [walk("pop909/001", 1, notes=30), walk("rs200/a", 2, notes=10), walk("rs200/b", 3, notes=40)]
+    lengths = np.array([len(s.melody) for s in songs], float)
+    assert song_weights(songs, None).tolist() == (lengths / lengths.sum()).tolist()
+    mixed = song_weights(songs, {"rs200": 3.0, "pop909": 1.0})
+    np.testing.assert_allclose(mixed, [0.25, 0.75 * 0.2, 0.75 * 0.8])
+
+
+def test_batches_are_pinned():
+    """A run goes on with the very batches it would have had: what is drawn for a seed and a step never changes."""
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for step in (1, 2) for column in batch(step)))
+    assert digest.hexdigest()[:16] == "9bcdc83feeed5c1d"
 
 
 def test_a_batch_is_a_function_of_seed_and_step():
