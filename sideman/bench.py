@@ -9,6 +9,8 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import jax
@@ -45,6 +47,7 @@ COMMITS = (0, 2, 4)  # beats
 BATCHES = (1, 8, 32)
 LOOKAHEAD_FRAMES = 4 * FRAMES_PER_BEAT  # plain planning decides one more: the melody of the frame being played may be open
 PLAIN_POSITIONS = (64, 128, 192, 256)
+MELODIES = 16  # replayed in every case, so that batch 1 is no single song's luck
 PLAIN_EVERY = 8  # plain planning is measured on every eighth round: it is slow, and every round is alike
 NEAR_TIE = 1e-4  # two candidates this close may change places with the order of additions in float32
 
@@ -87,6 +90,18 @@ class EngineReport(msgspec.Struct, frozen=True):
     cases: list[Case]
 
 
+@dataclass
+class _Seen:
+    """What a case has measured so far; times in seconds per plan."""
+
+    served_s: list[float] = field(default_factory=list)
+    plain_s: list[float] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    compared: int = 0
+    differing: int = 0
+    defects: int = 0
+
+
 class Bench:
     """Both paths over the same weights."""
 
@@ -105,40 +120,49 @@ class Bench:
         nnx.update(self._book, state)
 
     def case(self, tunes: Sequence[Melody], settings: Settings, batch: int, num_rounds: int) -> Case:
-        """Replay `batch` melodies side by side."""
-        players = [Player(tunes[i % len(tunes)], self.resident.info, settings, name=f"{settings}{batch}{i}", seed=i) for i in range(batch)]
-        served_s: list[float] = []
-        plain_s: list[float] = []
-        replies: list[PlanReply] = []
-        compared = differing = defects = done = 0
-        for asked in rounds(players):
-            if len(asked) < batch:  # still listening, or the shortest melody is over
-                continue
-            requests = [request for _, request in asked]
-            by_name = {request.session: player for player, request in asked}
-            answered = timed_answer(self.resident, requests)
-            for reply, seconds in answered:
-                by_name[reply.session].take(reply)
-                served_s.append(seconds)
-                replies.append(reply)
-            if done % PLAIN_EVERY == 0:
-                plans, seconds = self.plain(requests)
-                plain_s += [seconds] * batch
-                got = {reply.session: unpack_values(reply.chords) for reply, _ in answered}
-                for request, plan in zip(requests, plans, strict=True):
-                    compared += 1
-                    if plan != got[request.session]:
-                        differing += 1
-                        defects += not self._nearly_tied(request, plan, got[request.session])
-            done += 1
-            if done == num_rounds:
-                break
-        plain, served = latency(plain_s), latency(served_s)
-        stood = sum(reply.steps <= 1 for reply in replies) / len(replies)
+        """Replay melodies `batch` at a time, at least MELODIES of them, so that no case hangs on one song."""
+        seen = _Seen()
+        for group in range(max(1, MELODIES // batch)):
+            numbers = range(group * batch, (group + 1) * batch)
+            players = [Player(tunes[n % len(tunes)], self.resident.info, settings, name=f"{settings}{batch} {n}", seed=n) for n in numbers]
+            full = (asked for asked in rounds(players) if len(asked) == batch)  # not while listening, nor when a melody is over
+            for number, asked in enumerate(islice(full, num_rounds)):
+                self._round(asked, seen, compare=number % PLAIN_EVERY == 0)
+        plain, served = latency(seen.plain_s), latency(seen.served_s)
         return Case(
-            settings.commit_beats, settings.temperature, batch, len(replies), plain, served, round(plain.median / served.median, 2),
-            round(float(np.mean([reply.steps for reply in replies])), 2), round(stood, 3), compared, differing, defects,
-        )  # fmt: skip
+            commit_beats=settings.commit_beats,
+            temperature=settings.temperature,
+            batch=batch,
+            plans=len(seen.steps),
+            plain=plain,
+            served=served,
+            times_faster=round(plain.median / served.median, 2),
+            steps_per_plan=round(float(np.mean(seen.steps)), 2),
+            stood_share=round(float(np.mean(np.array(seen.steps) <= 1)), 3),
+            compared=seen.compared,
+            differing=seen.differing,
+            defects=seen.defects,
+        )
+
+    def _round(self, asked: Sequence[tuple[Player, PlanRequest]], seen: "_Seen", *, compare: bool) -> None:
+        """Answer one frame of all players, and plan it plainly too if it is to be compared."""
+        requests = [request for _, request in asked]
+        players = {request.session: player for player, request in asked}
+        served: dict[str, list[int]] = {}
+        for reply, seconds in timed_answer(self.resident, requests):
+            players[reply.session].take(reply)
+            served[reply.session] = unpack_values(reply.chords)
+            seen.served_s.append(seconds)
+            seen.steps.append(reply.steps)
+        if not compare:
+            return
+        plans, seconds = self.plain(requests)
+        seen.plain_s += [seconds] * len(plans)
+        seen.compared += len(plans)
+        for request, plan in zip(requests, plans, strict=True):
+            if plan != served[request.session]:
+                seen.differing += 1
+                seen.defects += not self._nearly_tied(request, plan, served[request.session])
 
     def plain(self, requests: Sequence[PlanRequest]) -> tuple[list[list[int]], float]:
         """Plan the requests together from nothing, in one call; the plans and the seconds it took."""
