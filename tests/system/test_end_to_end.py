@@ -66,7 +66,8 @@ class Band:
 
 
 def chords(plan):
-    return plan.first_frame, plan.committed_until, plan.chords
+    """Without pitches: a history has symbols only, so a resumed session may voice them anew (H5)."""
+    return plan.first_frame, plan.committed_until, [(run.start, run.length, run.symbol, run.onset) for run in plan.chords]
 
 
 def test_it_says_what_it_is(service):
