@@ -1,6 +1,6 @@
 """One worker process: checkpoint, engine, golden plan, socket. Wiring. Shell.
 
-Run: python -m inference --checkpoint DIR --socket PATH
+Run: python -m inference --checkpoint DIR [--checkpoint DIR ...] --socket PATH
 """
 
 import argparse
@@ -17,24 +17,35 @@ import jax
 
 from inference.checkpoints import load
 from inference.engine import Engine
-from inference.errors import GoldenMismatch, WorkerProblem
+from inference.errors import GoldenMismatch, SameName, WorkerProblem
 from inference.loop import Resident, answer
 from inference.server import Worker, serve
-from inference.settings import WorkerSettings
+from inference.settings import LIVE, OFFLINE, EngineSettings, WorkerSettings
 from schema.engine_messages import ModelInfo, golden_request, unpack_values
 from schema.manifest import DamagedCheckpoint
 
 
-def prepare(settings: WorkerSettings) -> Resident:
+def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSettings = OFFLINE) -> Resident:
     """Load, compile every shape, and check the golden plan. Raises DamagedCheckpoint, GoldenMismatch."""
-    manifest, weights = load(settings.checkpoint)
+    manifest, weights = load(checkpoint)
+    info = ModelInfo(manifest.model, manifest.variant, manifest.temperature)
+    settings = offline if info.is_offline else live
     engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets)
     engine.warm_up()
-    resident = Resident(ModelInfo(manifest.model, manifest.variant, manifest.temperature), engine, settings.buckets)
-    (reply,) = answer(resident, [golden_request(manifest.golden.melody, manifest.golden.seed)])
+    resident = Resident(info, engine, settings.buckets)
+    (reply,) = answer(resident, [golden_request(manifest.golden.melody, manifest.golden.seed, manifest.variant)])
     if (got := unpack_values(reply.chords)) != manifest.golden.chords:
-        raise GoldenMismatch(str(settings.checkpoint), manifest.golden.chords, got)
+        raise GoldenMismatch(str(checkpoint), manifest.golden.chords, got)
     return resident
+
+
+def prepare_all(settings: WorkerSettings) -> list[Resident]:
+    """All models of a worker. Raises DamagedCheckpoint, GoldenMismatch, SameName."""
+    residents = [prepare(checkpoint, live=settings.live, offline=settings.offline) for checkpoint in settings.checkpoints]
+    names = [resident.info.name for resident in residents]
+    if len(set(names)) < len(names):
+        raise SameName(tuple(names))
+    return residents
 
 
 def rss_bytes() -> int:
@@ -61,17 +72,17 @@ async def run(settings: WorkerSettings, *, with_parent: bool = False) -> None:
         loop.add_reader(sys.stdin.fileno(), stop.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    preparing = asyncio.ensure_future(asyncio.to_thread(prepare, settings))
+    preparing = asyncio.ensure_future(asyncio.to_thread(prepare_all, settings))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not preparing.done():
         os._exit(0)  # compiling cannot be interrupted, and nothing is open yet
-    resident = preparing.result()
+    residents = preparing.result()
     settings.socket.unlink(missing_ok=True)  # left by a worker that was killed
-    worker = Worker([resident], rss_bytes)
+    worker = Worker(residents, rss_bytes)
     worker.start()
     server = await serve(worker, settings.socket)
-    print(f"sideman worker: {resident.info.name} ready on {settings.socket}", flush=True)
+    print(f"sideman worker: {', '.join(resident.info.name for resident in residents)} ready on {settings.socket}", flush=True)
     await stop.wait()
     server.close()
     worker.stop()
@@ -81,9 +92,11 @@ async def run(settings: WorkerSettings, *, with_parent: bool = False) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of a worker."""
     parser = argparse.ArgumentParser(prog="python -m inference", description="One inference worker on a Unix socket.")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="folder with manifest.json and weights")
+    parser.add_argument(
+        "--checkpoint", type=Path, action="append", required=True, help="folder with manifest.json and weights; again for more models"
+    )
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on")
-    parser.add_argument("--slots", type=int, default=WorkerSettings.slots, help="sessions remembered at once (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=LIVE.slots, help="sessions each live model remembers (default: %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
     arguments = parser.parse_args(argv)
@@ -92,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:
-        asyncio.run(run(WorkerSettings(arguments.checkpoint, arguments.socket, arguments.slots), with_parent=arguments.with_parent))
+        live = EngineSettings(arguments.slots, LIVE.buckets)
+        asyncio.run(run(WorkerSettings(tuple(arguments.checkpoint), arguments.socket, live), with_parent=arguments.with_parent))
     except (DamagedCheckpoint, WorkerProblem) as problem:
         print(f"sideman worker: {problem}", file=sys.stderr)
         return 2

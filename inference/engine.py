@@ -3,9 +3,11 @@
 One compiled function per bucket (rows, positions fed at once, decisions): a call gathers its rows' keys and values once, feeds
 the known positions, decides frame after frame with everything on the device, and writes the fresh keys and values into the
 donated cache. Which buckets exist is fixed at construction; `warm_up` compiles all of them, nothing compiles afterwards.
+
+An offline model hears a request's whole melody first, in a call of its own; what it heard stays beside the slot's keys and values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,17 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from inference import cache as kv
 from inference.model import CACHE_POSITIONS, Decoder, Fresh, Inputs, KeysValues, build
 from inference.planner import Bucket, Decision, Work
 from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, noise, value_of
+from schema.engine_messages import unpack_values
 from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES
 
 _NOWHERE = 2 * CACHE_POSITIONS  # position of padding: beyond the cache, seen by nobody
+_EARSHOTS = (CACHE_POSITIONS // 4, CACHE_POSITIONS)  # frames heard at once: a warm start needs few, a whole window all
 
 
 class _Header(NamedTuple):
@@ -63,22 +67,37 @@ class Engine:
         self._weights = [jnp.asarray(leaf, jnp.float32) for leaf in leaves]
         self.compiled = 0  # shapes compiled so far; constant after `warm_up`
         self._cache = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
+        self._heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
 
-        def call(weights: list[Array], cache: KeysValues, packed: Int[Array, "B X"], *, bucket: Bucket) -> tuple[KeysValues, Array]:
+        def merged(weights: list[Array]) -> Decoder:
             self.compiled += 1  # runs once for every shape, while it is traced
-            model = nnx.merge(graph, jax.tree.unflatten(tree, weights))
-            return _advance(model, cache, packed, bucket)
+            return nnx.merge(graph, jax.tree.unflatten(tree, weights))
+
+        def call(
+            weights: list[Array], cache: KeysValues, heard: Array | None, packed: Int[Array, "B X"], *, bucket: Bucket
+        ) -> tuple[KeysValues, Array]:
+            return _advance(merged(weights), cache, heard, packed, bucket)
+
+        def hear(weights: list[Array], heard: Array, packed: Int[Array, "X"]) -> Array:
+            return _hear(merged(weights), heard, packed)
 
         self._call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
+        self._hear = jax.jit(hear, donate_argnums=1)
 
     def warm_up(self) -> None:
         """Compile every bucket, on scratch."""
         for bucket in self.buckets:
             self._run(np.full((bucket.rows, _width(bucket)), 0, np.int32), bucket)
+        if self._heard is not None:
+            for frames in _EARSHOTS:
+                self._heard = self._hear(self._weights, self._heard, np.zeros(len(_Header._fields) + frames, np.int32))
 
     def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
         """Compute one batch and wait for it; the decisions of each row, as many as it asked for."""
         assert len(works) <= bucket.rows, (len(works), bucket)
+        for work in works:
+            if work.position == 0 and self._heard is not None:
+                self._heard = self._hear(self._weights, self._heard, _pack_melody(work))
         packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
         packed[:, 0] = self.slots  # padding rows use the scratch slot
         for row, work in zip(packed, works, strict=False):
@@ -87,41 +106,69 @@ class Engine:
         return [[Decision(int(c), int(m)) for c, m in chosen[i, : work.decisions]] for i, work in enumerate(works)]
 
     def _run(self, packed: np.ndarray, bucket: Bucket) -> np.ndarray:
-        self._cache, chosen = self._call(self._weights, self._cache, packed, bucket=bucket)
+        self._cache, chosen = self._call(self._weights, self._cache, self._heard, packed, bucket=bucket)
         return np.asarray(chosen)
 
 
 def _width(bucket: Bucket) -> int:
-    return len(_Header._fields) + 2 * bucket.positions + bucket.decisions
+    return len(_Header._fields) + 2 * bucket.positions + 2 * bucket.decisions
 
 
 def _pack(row: np.ndarray, work: Work, bucket: Bucket) -> None:
-    """Write one row: header, fed chords, fed melody, committed chords."""
-    request, count, given = work.request, len(work.chords), len(work.given_chords)
-    header = _Header(
-        work.slot, work.position, count, given, request.window_start, request.bar_line, request.beats_per_bar,
+    """Write one row: header, fed chords, fed melody, committed chords, known melody."""
+    at = 0
+    for values, width in (
+        (_header(work, len(work.chords)), len(_Header._fields)),
+        (work.chords, bucket.positions),
+        (work.melody, bucket.positions),
+        (work.given_chords, bucket.decisions),
+        (work.given_melody, bucket.decisions),
+    ):
+        row[at : at + len(values)] = values
+        at += width
+
+
+def _pack_melody(work: Work) -> np.ndarray:
+    """One row for `_hear`: header (its count is that of frames heard), melody."""
+    melody = unpack_values(work.request.melody)
+    width = next(frames for frames in _EARSHOTS if frames >= len(melody))
+    return np.array([*_header(work, len(melody)), *melody, *[0] * (width - len(melody))], np.int32)
+
+
+def _header(work: Work, count: int) -> _Header:
+    request = work.request
+    return _Header(
+        work.slot, work.position, count, len(work.given_chords), request.window_start, request.bar_line, request.beats_per_bar,
         request.density, request.style, np.uint32(request.seed).view(np.int32), np.float32(request.temperature).view(np.int32),
     )  # fmt: skip
-    start = len(header)
-    row[:start] = header
-    row[start : start + count] = work.chords
-    row[start + bucket.positions : start + bucket.positions + count] = work.melody
-    row[start + 2 * bucket.positions : start + 2 * bucket.positions + given] = work.given_chords
 
 
-def _advance(model: Decoder, cache: KeysValues, packed: Int[Array, "B X"], bucket: Bucket) -> tuple[KeysValues, Int[Array, "B T 2"]]:
+def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "X"]) -> Float[Array, "S T E"]:
+    """Hear the whole melody of a slot's request; frames beyond it stay as they were, nothing reads them."""
+    width = len(_Header._fields)
+    head = _Header(*packed[:width, None])
+    melody = packed[None, width:]
+    frames = jnp.arange(melody.shape[1])[None]
+    place = _place(head, frames)
+    made = model.listen(melody, place, frames < head.count[:, None])
+    return jnp.asarray(jax.lax.dynamic_update_slice(heard, made, (head.slot[0], 0, 0)))
+
+
+def _advance(
+    model: Decoder, cache: KeysValues, all_heard: Float[Array, "S T E"] | None, packed: Int[Array, "B X"], bucket: Bucket
+) -> tuple[KeysValues, Int[Array, "B T 2"]]:
     """The whole call: feed the known positions, then decide `bucket.decisions` frames."""
     rows, positions, decisions = bucket
-    width = len(_Header._fields)
-    head = _Header(*packed[:, :width].T)
-    chords, melody = packed[:, width : width + positions], packed[:, width + positions : width + 2 * positions]
-    given = packed[:, width + 2 * positions :]
+    ends = np.cumsum([len(_Header._fields), positions, positions, decisions])
+    header, chords, melody, given, given_melody = jnp.split(packed, ends, axis=1)
+    head = _Header(*header.T)
+    heard = None if all_heard is None else partial(_heard_at, all_heard, head.slot)
     past = kv.gather(cache, head.slot)
     cached = jnp.arange(CACHE_POSITIONS)[None, None, :] < head.position[:, None, None]
 
     fed = jnp.arange(positions)[None, :]
     position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, _NOWHERE)
-    hidden, made = model.hidden_cached(_inputs(head, chords, melody, position), past, cached, None)
+    hidden, made = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, None)
     fresh = _keep(_empty_fresh(model, rows, positions + decisions - 1), made, position, 0)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
@@ -129,15 +176,18 @@ def _advance(model: Decoder, cache: KeysValues, packed: Int[Array, "B X"], bucke
     before = Frame(*(jnp.where(head.position + head.count == 1, NOTHING, value) for value in before))  # only the prefix was fed
     decide = partial(_decide, model, head)
 
-    first = decide(hidden, before, head.position + head.count - 1, given[:, 0], head.given > 0)
+    first = decide(
+        hidden, before, head.position + head.count - 1, _Given(given[:, 0], head.given > 0, given_melody[:, 0], heard is not None)
+    )
 
     def step(carry: tuple[Fresh, Frame], index: Int[Array, ""]) -> tuple[tuple[Fresh, Frame], Frame]:
         fresh, now = carry
         position = head.position + head.count + index
-        inputs = _inputs(head, now.chord[:, None], now.melody[:, None], position[:, None])
+        inputs = _inputs(head, now.chord[:, None], now.melody[:, None], position[:, None], heard)
         hidden, made = model.hidden_cached(inputs, past, cached, fresh)
         fresh = _keep(fresh, made, position[:, None], positions + index)
-        following = decide(hidden[:, 0], now, position, given[:, index + 1], head.given > index + 1)
+        known = _Given(given[:, index + 1], head.given > index + 1, given_melody[:, index + 1], heard is not None)
+        following = decide(hidden[:, 0], now, position, known)
         return (fresh, following), following
 
     chosen = jax.tree.map(lambda value: value[:, None], first)
@@ -147,23 +197,48 @@ def _advance(model: Decoder, cache: KeysValues, packed: Int[Array, "B X"], bucke
     return kv.write(cache, head.slot, fresh.position, fresh.kept), jnp.stack(chosen, axis=-1)
 
 
-def _inputs(head: _Header, chords: Int[Array, "B T"], melody: Int[Array, "B T"], position: Int[Array, "B T"]) -> Inputs:
-    frame = head.window_start[:, None] + position - 1
+class _Given(NamedTuple):
+    """What of the frame to be decided is known."""
+
+    chord: Int[Array, "B"]
+    chord_counts: Bool[Array, "B"]
+    melody: Int[Array, "B"]
+    melody_counts: bool  # the same for all rows: an offline model knows all of it, an online one nothing
+
+
+def _place(head: _Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:
+    """Places in the bar of frames that count in the window."""
     bar = jnp.maximum(head.beats_per_bar, 1)[:, None] * FRAMES_PER_BEAT
-    place = (frame - head.bar_line[:, None]) % bar
-    return Inputs(chords, melody, place, position, head.density, head.style, head.beats_per_bar)
+    return (head.window_start[:, None] + frames - head.bar_line[:, None]) % bar
 
 
-def _decide(
-    model: Decoder, head: _Header, hidden: Array, before: Frame, frame: Int[Array, "B"], given: Int[Array, "B"], is_given: Array
-) -> Frame:
-    """One frame of every row: the committed chord or a sample, then a sample of the melody. `frame` counts in the window."""
+def _heard_at(heard: Float[Array, "S T E"], slot: Int[Array, "B"], position: Int[Array, "B T"]) -> Float[Array, "B T E"]:
+    """What was heard of the frames that the positions predict; the last frame's stands in at padding."""
+    return heard[slot[:, None], position.clip(0, CACHE_POSITIONS - 1)]
+
+
+def _inputs(
+    head: _Header,
+    chords: Int[Array, "B T"],
+    melody: Int[Array, "B T"],
+    position: Int[Array, "B T"],
+    heard: Callable[[Int[Array, "B T"]], Float[Array, "B T E"]] | None,
+) -> Inputs:
+    place = _place(head, position - 1)
+    told = None if heard is None else heard(position)
+    return Inputs(chords, melody, place, position, head.density, head.style, head.beats_per_bar, told)
+
+
+def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, frame: Int[Array, "B"], known: _Given) -> Frame:
+    """One frame of every row: the committed chord or a sample, then the melody likewise. `frame` counts in the window."""
     seed, temperature = (
         jax.lax.bitcast_convert_type(bits, kind) for bits, kind in ((head.seed, jnp.uint32), (head.temperature, jnp.float32))
     )
     absolute = head.window_start + frame
     action = choose(model.chord_logits(hidden), temperature, noise(seed, absolute, CHORD_PART, NUM_CHORD_ACTIONS), before.chord != NOTHING)
-    chord = jnp.where(is_given, given, value_of(action, before.chord, NUM_CHORDS))
+    chord = jnp.where(known.chord_counts, known.chord, value_of(action, before.chord, NUM_CHORDS))
+    if known.melody_counts:
+        return Frame(chord, known.melody)
     cooler = jnp.minimum(temperature, MELODY_TEMPERATURE)
     action = choose(
         model.melody_logits(hidden, chord), cooler, noise(seed, absolute, MELODY_PART, NUM_MELODY_ACTIONS), before.melody != NOTHING

@@ -29,3 +29,14 @@ class SocketProblem(WorkerProblem):
 
     def __str__(self) -> str:
         return f"worker socket {self.path}: expected a path that can be created, got: {self.problem}; choose another with --socket"
+
+
+class SameName(WorkerProblem):
+    """Two models of one worker have one name."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(names)
+        self.names = names
+
+    def __str__(self) -> str:
+        return f"expected models of different names, got {', '.join(self.names)}; leave out all but one --checkpoint of each name"

@@ -41,7 +41,7 @@ class Resident:
     def __init__(self, info: ModelInfo, engine: RunsBatches, buckets: Sequence[Bucket]) -> None:
         self.info = info
         self.engine = engine
-        self.scheduler = Scheduler(engine.slots, buckets)
+        self.scheduler = Scheduler(engine.slots, buckets, offline=info.is_offline)
 
 
 def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:
@@ -106,8 +106,7 @@ class DeviceLoop:
                 requests = self._inbox.get()
             if requests is None:
                 return
-            for resident in self.residents.values():
-                self._step(resident)
+            self._step(min(self.residents.values(), key=lambda resident: resident.scheduler.earliest_deadline))
 
     def _accept(self, requests: list[PlanRequest]) -> None:
         now = time.monotonic()

@@ -6,6 +6,9 @@ Axis letters: B rows · T positions fed · S positions attended (cache) · L lay
 Position 0 of a window is the prefix (controls); position i + 1 is the window's frame i: its chord, its melody and its
 place in the bar. Its hidden state predicts the chord action of frame i + 1, and, given that chord, the melody action.
 So the chord of a frame sees the melody up to the frame before: the online rule of ReaLchords (arXiv 2506.14723, section 3).
+
+An offline model has `listening_layers` too: they hear the melody of the whole window, both ways in time, and what they make of
+frame i is added at position i, which predicts that frame's chord. Its decode step costs what an online model's costs.
 """
 
 from collections.abc import Sequence
@@ -47,6 +50,7 @@ class Inputs(NamedTuple):
     density: Int[Array, "B"]
     style: Int[Array, "B"]
     beats_per_bar: Int[Array, "B"]  # 0 = unspecified
+    heard: Float[Array, "B T E"] | None = None  # what `listen` made of the frame that each position predicts; offline models only
 
 
 class KeysValues(NamedTuple):
@@ -192,6 +196,30 @@ class Block(nnx.Module):
         return x if key is None else self.dropout(x, deterministic=False, rngs=key)
 
 
+class Listener(nnx.Module):
+    """Hears a whole melody: every frame attends to all known frames, earlier and later."""
+
+    def __init__(self, sizes: ModelSizes, rngs: nnx.Rngs) -> None:
+        self.melody = MelodyEmbedding(sizes.width, rngs)
+        self.place = _embed(MAX_BAR_FRAMES, sizes.width, rngs)
+        self.blocks = nnx.List([Block(sizes, rngs) for _ in range(sizes.listening_layers)])
+        self.norm = nnx.RMSNorm(sizes.width, rngs=rngs)
+        self.out = nnx.Linear(sizes.width, sizes.width, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)  # deaf at first
+
+    def __call__(
+        self, melody: Int[Array, "B S"], place: Int[Array, "B S"], known: Bool[Array, "B S"], key: Array | None = None
+    ) -> Float[Array, "B S E"]:
+        """What there is to know about each frame from the melody around it; frames that are not `known` are not heard."""
+        x = self.melody(melody) + self.place(place)
+        b, s = melody.shape
+        position = jnp.broadcast_to(jnp.arange(s), (b, s))
+        visible = jnp.broadcast_to(known[:, None, :], (b, s, s))
+        for index, block in enumerate(self.blocks):
+            q, k, v = block.project(x, position)
+            x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
+        return jnp.asarray(self.out(self.norm(x)))
+
+
 class Decoder(nnx.Module):
     """The whole network; `hidden_full` for training, `hidden_cached` for serving, one pair of heads for both."""
 
@@ -209,12 +237,21 @@ class Decoder(nnx.Module):
         self.melody_from_hidden = _linear(e, sizes.melody_head_width, rngs)
         self.melody_from_chord = _linear(e, sizes.melody_head_width, rngs)
         self.melody_head = _linear(sizes.melody_head_width, NUM_MELODY_ACTIONS, rngs)
+        if sizes.listening_layers:
+            self.listener = Listener(sizes, rngs)
 
     def embed(self, inputs: Inputs) -> Float[Array, "B T E"]:
         """Sum of what a position holds; the prefix holds the controls instead of a frame."""
         frame = self.chord(inputs.chord) + self.melody(inputs.melody) + self.place(inputs.place)
         prefix = self.density(inputs.density) + self.style(inputs.style) + self.beats_per_bar(inputs.beats_per_bar)
-        return jnp.where((inputs.position == 0)[..., None], prefix[:, None], frame)
+        held = jnp.where((inputs.position == 0)[..., None], prefix[:, None], frame)
+        return held if inputs.heard is None else held + inputs.heard
+
+    def listen(
+        self, melody: Int[Array, "B S"], place: Int[Array, "B S"], known: Bool[Array, "B S"], key: Array | None = None
+    ) -> Float[Array, "B S E"]:
+        """`Inputs.heard` of an offline model, from position 0 on, made of the melody of the very frames that the positions predict."""
+        return self.listener(melody, place, known, key)
 
     def hidden_full(self, inputs: Inputs, key: Array | None = None) -> Float[Array, "B T E"]:
         """Hidden states of whole windows, each position seeing itself and the ones before; `key` turns dropout on."""

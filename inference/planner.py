@@ -7,6 +7,9 @@ computation would reproduce, and computes only what comes after (DESIGN 4, "reus
 
 When may frame i be reused? Where the request gives a value, if the slot holds the same value. Where it does not, if the slot's
 value was itself chosen by the same noise (seed) at the same temperature: the same inputs would choose it again.
+
+An offline model heard the whole melody before it chose the first chord, so all of the melody counts as one of its controls:
+another melody, and nothing can be reused.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +40,8 @@ class Work(NamedTuple):
 
     Positions [position, position + len(chords)) are fed at once; at the prefix position the values do not count.
     The first of `decisions` decided frames follows the last of them. `given_chords` are the committed chords from the
-    first decided frame on; there may be fewer of them than decisions, or none.
+    first decided frame on, `given_melody` its melody; there may be fewer of them than decisions, or none. An offline model hears
+    the request's whole melody before it is fed position 0.
     """
 
     slot: int
@@ -46,6 +50,7 @@ class Work(NamedTuple):
     melody: tuple[int, ...]
     decisions: int
     given_chords: tuple[int, ...]
+    given_melody: tuple[int, ...]
     request: PlanRequest
 
 
@@ -72,11 +77,13 @@ class SlotMemory:
 class Progress:
     """A plan being made in a slot: `next_work` says what to compute, `absorb` takes what came back."""
 
-    def __init__(self, request: PlanRequest, slot: int, memory: SlotMemory) -> None:
+    def __init__(self, request: PlanRequest, slot: int, memory: SlotMemory, *, offline: bool = False) -> None:
+        """Raises BadRequest."""
         self.request = request
         self.slot = slot
         self.memory = memory
-        self.known_chords, self.known_melody = known_values(request)
+        self.known_chords, self.known_melody = known_values(request, offline=offline)
+        self._controls: tuple[object, ...] = (*controls_of(request), *((request.melody,) if offline else ()))
         self.first = request.first_frame - request.window_start
         self.end = self.first + request.lookahead_frames
         self.steps = 0
@@ -112,6 +119,7 @@ class Progress:
             tuple(frame.melody for frame in fed),
             decisions,
             tuple(self.known_chords[decide : decide + decisions]),
+            tuple(self.known_melody[decide : decide + decisions]),
             self.request,
         )
 
@@ -131,10 +139,9 @@ class Progress:
     def _recall(self) -> int:
         """Cut the slot's memory to what this request would reproduce; returns the frames kept."""
         memory, request = self.memory, self.request
-        controls = (request.window_start, request.beats_per_bar, request.bar_line, request.density, request.style)
         noise = (request.seed, request.temperature)
-        if memory.controls != controls:
-            memory.controls = controls
+        if memory.controls != self._controls:
+            memory.controls = self._controls
             memory.fed = 0
             memory.cut(0)
             memory.fed = 0
@@ -156,7 +163,7 @@ class Progress:
 
     def _decide(self) -> int:
         """The next frame that the network must decide: the first that is neither in memory nor given in both parts."""
-        return max(len(self.memory.frames), len(self.known_melody))
+        return max(len(self.memory.frames), min(len(self.known_chords), len(self.known_melody)))
 
     def _start(self) -> int:
         """The first position to feed: what has no keys yet, at the latest the one that decides."""
@@ -170,18 +177,25 @@ class Progress:
         return frames[index] if index < len(frames) else Decision(self.known_chords[index], self.known_melody[index])
 
 
-def known_values(request: PlanRequest) -> tuple[list[int], list[int]]:
+def controls_of(request: PlanRequest) -> tuple[object, ...]:
+    """What every position depends on beside the frames fed."""
+    return (request.window_start, request.beats_per_bar, request.bar_line, request.density, request.style)
+
+
+def known_values(request: PlanRequest, *, offline: bool = False) -> tuple[list[int], list[int]]:
     """Chord and melody values the request gives, checked. Raises BadRequest."""
     if len(request.chords) % 2 or len(request.melody) % 2:
         raise BadRequest(f"expected two bytes a frame, got {len(request.chords)} bytes of chords and {len(request.melody)} of melody")
     chords, melody = unpack_values(request.chords), unpack_values(request.melody)
     first = request.first_frame - request.window_start
-    if not 1 <= first < first + request.lookahead_frames <= WINDOW_FRAMES:
+    end = first + request.lookahead_frames
+    if not (0 if offline else 1) <= first < end <= WINDOW_FRAMES:
         raise BadRequest(
             f"expected history and plan within {WINDOW_FRAMES} frames, got {first} frames of history and {request.lookahead_frames} to plan"
         )
-    if not first <= len(chords) <= first + request.lookahead_frames or len(melody) not in (first - 1, first):
-        raise BadRequest(f"expected chords and melody up to frame {first}, got {len(chords)} and {len(melody)}")
+    if not first <= len(chords) <= end or len(melody) not in (range(end, WINDOW_FRAMES + 1) if offline else (first - 1, first)):
+        wanted = f"chords up to frame {first} and melody up to frame {end if offline else first}"
+        raise BadRequest(f"expected {wanted}, got {len(chords)} and {len(melody)}")
     for name, values, count in (("chords", chords, NUM_CHORDS), ("melody", melody, NUM_PITCHES)):
         if (bad := first_break(values, count)) is not None:
             raise BadRequest(f"expected {name} that keep the grammar, got {values[bad]} at frame {bad}")

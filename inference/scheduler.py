@@ -13,6 +13,7 @@ one step and rows that need sixteen share batches: each is answered after its ow
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work
@@ -56,7 +57,9 @@ class Batch(NamedTuple):
 class Scheduler:
     """Slots and queues of one model."""
 
-    def __init__(self, slots: int, buckets: Sequence[Bucket]) -> None:
+    def __init__(self, slots: int, buckets: Sequence[Bucket], *, offline: bool = False) -> None:
+        """`offline` says that the model hears the whole melody first."""
+        self._offline = offline
         self._buckets = sorted(buckets)
         self._classes = sorted({bucket.positions for bucket in buckets})
         self._waiting: dict[str, Waiting] = {}
@@ -68,6 +71,12 @@ class Scheduler:
     def idle(self) -> bool:
         """Whether there is nothing to compute."""
         return not self._waiting and not self._running
+
+    @property
+    def earliest_deadline(self) -> float:
+        """Of all there is to compute; infinite when idle."""
+        asked = [*self._waiting.values(), *(row.asked for row in self._running.values())]
+        return min((waiting.deadline for waiting in asked), default=inf)
 
     @property
     def num_waiting(self) -> int:
@@ -132,7 +141,7 @@ class Scheduler:
                 continue
             del self._waiting[session]
             try:
-                progress = Progress(asked.request, *claimed)
+                progress = Progress(asked.request, *claimed, offline=self._offline)
             except BadRequest as problem:
                 replies.append(_refusal(asked.request, str(problem)))
                 continue

@@ -20,11 +20,23 @@ def _buckets() -> tuple[Bucket, ...]:
 
 
 @dataclass(frozen=True)
+class EngineSettings:
+    """How a live or an offline model is held in memory."""
+
+    slots: int  # sessions with keys and values at hand; more sessions are served, with a prefill each time
+    buckets: tuple[Bucket, ...]
+
+
+# Eight frames a call: a live plan that arrives meanwhile waits for no more than those.
+OFFLINE = EngineSettings(4, (Bucket(2, 1, 1), Bucket(2, 1, 8), Bucket(2, 64, 1)))
+LIVE = EngineSettings(32, _buckets())
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
     """How one worker serves."""
 
-    checkpoint: Path
+    checkpoints: tuple[Path, ...]
     socket: Path
-    slots: int = 32  # sessions with keys and values at hand; more sessions are served, with a prefill each time
-    buckets: tuple[Bucket, ...] = _buckets()
-    compilation_cache: Path | None = None  # JAX's persistent cache: later starts take seconds
+    live: EngineSettings = LIVE
+    offline: EngineSettings = OFFLINE

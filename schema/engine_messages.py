@@ -12,12 +12,19 @@ import msgspec
 
 from schema.tokens import NOTHING
 
+OFFLINE = "offline"  # variant of a model
+
 
 class PlanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Plan the chords of [first_frame, first_frame + lookahead_frames).
 
     Known chords cover [window_start, known_chords) contiguously: what sounded, then what is committed. Known melody
     covers [window_start, first_frame - 1) or [window_start, first_frame). Everything else is sampled.
+
+    An offline model hears the melody of the whole window first: it covers [window_start, end) with an end at or behind that of
+    the plan, and `first_frame` may be `window_start`.
+
+    `session` names the asker: the player, and behind a `/` what else than live plans is asked for (`player_of`).
     """
 
     session: str
@@ -35,6 +42,11 @@ class PlanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     density: int
     style: int
     slack_ms: float  # time left until the plan is useless
+
+
+def player_of(session: str) -> str:
+    """The player behind the session of a request."""
+    return session.partition("/")[0]
 
 
 class PlanReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +69,11 @@ class ModelInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     variant: str
     temperature: float  # suggested default
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether it hears the whole melody first: for warm start and `harmonize`, never for live plans."""
+        return self.variant == OFFLINE
 
 
 class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,18 +118,21 @@ def unpack_values(data: bytes) -> list[int]:
     return packed.tolist()
 
 
-def golden_request(melody: list[int], seed: int) -> PlanRequest:
-    """The request behind a checkpoint's golden plan: the player played `melody` alone, now 8 beats of chords at temperature 1."""
-    first = len(melody)
+def golden_request(melody: list[int], seed: int, variant: str) -> PlanRequest:
+    """The request behind a checkpoint's golden plan, at temperature 1.
+
+    A live model: the player played `melody` alone, now 8 beats of chords. An offline one: chords for all of `melody`.
+    """
+    played = 0 if variant == OFFLINE else len(melody)
     return PlanRequest(
         session="golden",
         seq=0,
         model="",
         seed=seed,
         window_start=0,
-        first_frame=first,
-        lookahead_frames=32,
-        chords=pack_values([NOTHING] * first),
+        first_frame=played,
+        lookahead_frames=len(melody) if variant == OFFLINE else 32,
+        chords=pack_values([NOTHING] * played),
         melody=pack_values(melody),
         temperature=1.0,
         beats_per_bar=4,

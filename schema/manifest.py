@@ -24,6 +24,7 @@ class ModelSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed_width: int
     melody_head_width: int
     dropout: float = 0.0
+    listening_layers: int = 0  # bidirectional layers over the whole melody; offline models have some
 
 
 class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,14 +37,14 @@ class DataSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A plan at temperature 1 that the loaded weights must reproduce before they serve; the agent was silent before it.
+    """A plan at temperature 1 that the loaded weights must reproduce before they serve (`engine_messages.golden_request`).
 
     The seed is one for which no choice was close, so that other devices may round differently.
     """
 
     melody: list[int]  # melody values of frames 0 .. n-1
     seed: int
-    chords: list[int]  # the planned chord values of frames n .. n+L-1
+    chords: list[int]  # the planned chord values
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

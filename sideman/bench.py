@@ -30,7 +30,6 @@ from inference.errors import WorkerProblem
 from inference.loop import Resident, answer
 from inference.model import build
 from inference.planner import Bucket, Progress, SlotMemory
-from inference.settings import WorkerSettings
 from schema.client_messages import Settings
 from schema.engine_messages import PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms
@@ -106,7 +105,7 @@ class Bench:
     """Both paths over the same weights."""
 
     def __init__(self, checkpoint: Path) -> None:
-        self.resident = prepare(WorkerSettings(checkpoint, Path()))
+        self.resident = prepare(checkpoint)
         self.rss_bytes = rss_bytes()
         manifest, weights = load(checkpoint)
         self.manifest = manifest

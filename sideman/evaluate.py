@@ -25,7 +25,7 @@ from rich.text import Text
 from inference.__main__ import prepare, use_compilation_cache
 from inference.errors import WorkerProblem
 from inference.loop import Resident, answer
-from inference.settings import WorkerSettings
+from inference.settings import LIVE, EngineSettings
 from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import DamagedCheckpoint
@@ -342,7 +342,7 @@ def run(arguments: argparse.Namespace) -> int:
         use_compilation_cache(compilation_cache())
         slots = min(len(songs), SIDE_BY_SIDE)
         checkpoints = arguments.checkpoint or [DEFAULT_CHECKPOINT]
-        residents = {name: prepare(WorkerSettings(path, Path(), slots=slots)) for name, path in names(checkpoints).items()}
+        residents = {name: prepare(path, live=EngineSettings(slots, LIVE.buckets)) for name, path in names(checkpoints).items()}
     except (CorpusProblem, DamagedCheckpoint, NoPlots, WorkerProblem) as problem:
         print(f"sideman evaluate: {problem}", file=sys.stderr)
         return 2

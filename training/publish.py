@@ -5,7 +5,6 @@ Run: python -m training.publish training/configs/online_small.toml --run runs/on
 
 import argparse
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from schema.manifest import FORMAT, DamagedCheckpoint, DataSource, Golden, Manif
 from schema.tokens import note_hold, note_onset, vocabulary_hash
 from training.corpora import CORPORA, CorpusProblem, Song, check_shippable, in_reading_order
 from training.rollouts import plain_plan
-from training.train_mle import MleConfig, sides_of
+from training.train_mle import BadConfig, MleConfig, read_config, sides_of
 
 CL_TITLE = "POP909 with the chords of POP909-CL"  # both MIT
 # Frere Jacques, the first two phrases: (MIDI pitch, frames).
@@ -38,11 +37,11 @@ def golden_melody() -> list[int]:
     return [note_onset(pitch) if i == 0 else note_hold(pitch) for pitch, frames in GOLDEN_TUNE for i in range(frames)]
 
 
-def golden(model: Decoder) -> Golden:
+def golden(model: Decoder, variant: str) -> Golden:
     """The golden plan of a model: the first seed for which every choice was clear."""
     melody = golden_melody()
     for seed in range(100):
-        plan = plain_plan(model, golden_request(melody, seed))
+        plan = plain_plan(model, golden_request(melody, seed, variant))
         if min(plan.margins) > CLEAR_MARGIN and len(set(plan.chords)) > 2:
             return Golden(melody, seed, plan.chords)
     raise ValueError("expected a seed whose golden plan is clear, got none of 100: the weights choose chords by chance")
@@ -65,7 +64,8 @@ def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], me
     data = sources(config, train)  # before anything is written: `to` may be the folder the run started from
     template = nnx.state(build(config.sizes, config.seed))
     best = ocp.StandardCheckpointer().restore((run / "best").absolute(), {"weights": template, "step": 0, "chord_loss": 0.0})
-    write_weights(to, nnx.to_pure_dict(best["weights"]), "bfloat16")
+    weights = nnx.to_pure_dict(best["weights"])
+    write_weights(to, weights if config.metre else forget_metre(weights), "bfloat16")
     manifest = Manifest(
         format=FORMAT,
         model=config.name,
@@ -77,11 +77,17 @@ def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], me
         files=hashes(to),
         data=data,
         metrics={"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | dict(metrics),
-        golden=golden(_model(config, read_weights(to, config.sizes))),
+        golden=golden(_model(config, read_weights(to, config.sizes)), config.variant),
         temperature=0.8,
     )
     write_manifest(to, manifest)
     return manifest
+
+
+def forget_metre(weights: Any) -> Any:
+    """Weights that make nothing of the place in the bar, as in their training: every place is embedded like the only one they saw."""
+    told = {name: weights[name]["embedding"] for name in ("place", "beats_per_bar")}
+    return weights | {name: {"embedding": np.broadcast_to(np.asarray(table)[:1], table.shape)} for name, table in told.items()}
 
 
 def _model(config: MleConfig, weights: Any) -> Decoder:
@@ -103,14 +109,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder of the converted corpora (default: RUN/frames)")
     parser.add_argument("--allow-unshippable", action="store_true", help="weights that were trained with this switch: not to be given away")
     arguments = parser.parse_args()
-    config = msgspec.convert(tomllib.loads(arguments.config.read_text()), MleConfig)
     try:
+        config = read_config(arguments.config)
         if not arguments.allow_unshippable:
             check_shippable(config.corpora)
         metrics = msgspec.json.decode(arguments.metrics.read_bytes(), type=dict[str, float]) if arguments.metrics else {}
         train = sides_of(config, arguments.data, arguments.cache or arguments.run / "frames").train
         manifest = publish(config, arguments.run, arguments.to, train=train, metrics=metrics)
-    except (CorpusProblem, DamagedCheckpoint) as problem:
+    except (BadConfig, CorpusProblem, DamagedCheckpoint) as problem:
         sys.exit(f"publish: {problem}")
     except msgspec.DecodeError as problem:
         sys.exit(f"publish: expected a JSON object of numbers in {arguments.metrics}, got {problem}")

@@ -34,17 +34,27 @@ def plain_plan(model: Decoder, request: PlanRequest) -> PlainPlan:
     first = request.first_frame - request.window_start
     end = first + request.lookahead_frames
     margins = [np.inf] * end
-    for frame in range(len(melody), end):
+    heard = _hear(model, request, melody) if hasattr(model, "listener") else None
+    for frame in range(min(len(chords), len(melody)), end):
         before = (chords[frame - 1], melody[frame - 1]) if frame else (NOTHING, NOTHING)
-        hidden = _hidden(model, _inputs(request, chords[:frame], melody), frame)
+        hidden = _hidden(model, _inputs(request, chords[:frame], melody[:frame])._replace(heard=heard), frame)
         if frame >= len(chords):
             values = _chord_values(model, hidden, request, frame, before[0])
             chords.append(value_of(int(values.argmax()), before[0], NUM_CHORDS))
             margins[frame] = _margin(values)
-        values = _melody_values(model, hidden, request, (frame, chords[frame]), before[1])
-        melody.append(value_of(int(values.argmax()), before[1], NUM_PITCHES))
-        margins[frame] = min(margins[frame], _margin(values))
+        if frame >= len(melody):
+            values = _melody_values(model, hidden, request, (frame, chords[frame]), before[1])
+            melody.append(value_of(int(values.argmax()), before[1], NUM_PITCHES))
+            margins[frame] = min(margins[frame], _margin(values))
     return PlainPlan(chords[first:end], [min(margins[: first + 1]), *margins[first + 1 : end]])
+
+
+def _hear(model: Decoder, request: PlanRequest, melody: list[int]) -> Float[Array, "1 T E"]:
+    """What an offline model hears of the whole window."""
+    padded = np.zeros((1, WINDOW_FRAMES), np.int32)
+    padded[0, : len(melody)] = melody
+    place = [place_in_bar(request.window_start + frame, request.beats_per_bar, request.bar_line) for frame in range(WINDOW_FRAMES)]
+    return model.listen(jnp.asarray(padded), jnp.array([place], jnp.int32), jnp.arange(WINDOW_FRAMES)[None] < len(melody))
 
 
 def _inputs(request: PlanRequest, chords: list[int], melody: list[int]) -> Inputs:

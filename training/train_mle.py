@@ -29,13 +29,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from inference.checkpoints import read_manifest, read_weights
 from inference.model import Inputs, build
+from schema.engine_messages import OFFLINE
 from schema.grid import WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, ModelSizes
 from schema.tokens import NOTHING
 from training.corpora import CORPORA, CorpusProblem, check_shippable
 from training.frames import Pop909Chords, cached_songs
 from training.losses import Losses, allow, cross_entropy
-from training.windows import Batch, Side, held_out_batches, random_batch, song_weights, split
+from training.windows import Batch, Side, held_out_batches, random_batch, song_weights, split, without_metre
 
 BATCHES_AHEAD = 2
 
@@ -65,6 +66,35 @@ class MleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mix: dict[str, float] | None = None  # share of each corpus among the windows; None: every song by its length
     initial: str | None = None  # checkpoint to start from, a path from where the command is run; None: random weights
     patience: int = 0  # held-out evaluations without a new best after which the run stops; 0: never
+    metre: bool = True  # false: the model is not told where bars begin, to see what that is worth
+
+    def __post_init__(self) -> None:
+        if self.offline is not (self.sizes.listening_layers > 0):
+            raise ValueError(f"expected listening_layers for the variant offline and no other, got {self.variant} with {self.sizes}")
+
+    @property
+    def offline(self) -> bool:
+        """Whether the model hears the whole melody first."""
+        return self.variant == OFFLINE
+
+
+class BadConfig(ValueError):
+    """A config that cannot be read; the text says where and why."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"config {self.path}: expected a table of known settings, got: {self.problem}; compare it with those in training/configs"
+
+
+def read_config(path: Path) -> MleConfig:
+    """Read a config. Raises BadConfig."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), MleConfig)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
+        raise BadConfig(path, str(problem)) from None
 
 
 def schedule(config: MleConfig) -> optax.Schedule:
@@ -87,8 +117,15 @@ def losses_of(graph: Any, weights: Any, batch: Batch, key: Array | None) -> Loss
     rows, positions = batch.chord.shape
     position = jnp.broadcast_to(jnp.arange(positions), (rows, positions))
     inputs = Inputs(batch.chord, batch.melody, batch.place, position, batch.density, batch.style, batch.beats_per_bar)
+    offline = hasattr(model, "listener")
+    if offline:
+        deaf = None if key is None else jax.random.fold_in(key, rows)
+        inputs = inputs._replace(heard=model.listen(batch.next_melody, batch.next_place, batch.known, deaf))
     hidden = model.hidden_full(inputs, key)
     chord_logits = allow(model.chord_logits(hidden), (batch.chord != NOTHING) | ~batch.chord_counts)
+    if offline:
+        chord, chord_accuracy = cross_entropy(chord_logits, batch.chord_action, batch.chord_counts)
+        return Losses(chord, jnp.zeros(()), chord_accuracy, jnp.zeros(()))
     melody_logits = allow(model.melody_logits(hidden, batch.next_chord), (batch.melody != NOTHING) | ~batch.melody_counts)
     chord, chord_accuracy = cross_entropy(chord_logits, batch.chord_action, batch.chord_counts)
     melody, melody_accuracy = cross_entropy(melody_logits, batch.melody_action, batch.melody_counts)
@@ -120,12 +157,14 @@ def initial_weights(config: MleConfig, weights: Any, *, allow_unshippable: bool)
         return weights
     folder = Path(config.initial)
     manifest = read_manifest(folder)
-    if msgspec.structs.replace(manifest.sizes, dropout=config.sizes.dropout) != config.sizes:
+    layers = manifest.sizes.listening_layers or config.sizes.listening_layers  # an online model can learn to listen
+    if msgspec.structs.replace(manifest.sizes, dropout=config.sizes.dropout, listening_layers=layers) != config.sizes:
         raise DamagedCheckpoint(config.initial, f"the sizes of the config, {config.sizes}", f"{manifest.sizes}")
     if not allow_unshippable:
         titles = {source.name for source in manifest.data}
         check_shippable(name for name, corpus in CORPORA.items() if corpus.title in titles)
-    nnx.replace_by_pure_dict(weights, jax.tree.map(jnp.asarray, read_weights(folder, config.sizes)))
+    found = jax.tree.map(jnp.asarray, read_weights(folder, manifest.sizes))
+    nnx.replace_by_pure_dict(weights, {**nnx.to_pure_dict(weights), **found})
     print(f"starting from {config.initial} ({manifest.model}, step {manifest.step})")
     return weights
 
@@ -262,7 +301,9 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
         check_shippable(config.corpora)
     sides = sides_of(config, data, cache or out / "frames")
     shares = song_weights(sides.train, config.mix)
-    held_out = held_out_batches(sides.valid, config.rows)
+    held_out = held_out_batches(sides.valid, config.rows, offline=config.offline)
+    if not config.metre:
+        held_out = [without_metre(batch) for batch in held_out]
     print(
         f"{len(sides.train)} songs to train on, {len(sides.valid)} for stopping ({len(held_out)} batches), {len(sides.test)} for the test"
     )
@@ -278,7 +319,12 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
         print(f"step 0: {_held_out_line(scores)}", flush=True)
         keeper.keep_if_best(trainee, float(scores.chord))
     steps = range(trainee.step + 1, config.steps + 1)
-    with closing(prepared(lambda step: random_batch(sides.train, shares, config.rows, config.seed, step), steps)) as batches:
+
+    def batch_of(step: int) -> Batch:
+        batch = random_batch(sides.train, shares, config.rows, config.seed, step, offline=config.offline)
+        return batch if config.metre else without_metre(batch)
+
+    with closing(prepared(batch_of, steps)) as batches:
         train(trainer, trainee, keeper, batches)
     keeper.finish()
 
@@ -326,10 +372,10 @@ def main() -> None:
         "--allow-unshippable", action="store_true", help="train on corpora whose licence keeps the weights from being given away"
     )
     arguments = parser.parse_args()
-    config = msgspec.convert(tomllib.loads(arguments.config.read_text()), MleConfig)
     try:
+        config = read_config(arguments.config)
         run(config, arguments.data, arguments.out, cache=arguments.cache, allow_unshippable=arguments.allow_unshippable)
-    except (CorpusProblem, DamagedCheckpoint) as problem:
+    except (BadConfig, CorpusProblem, DamagedCheckpoint) as problem:
         sys.exit(f"train_mle: {problem}")
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
+from schema.grid import FRAMES_PER_BEAT, WINDOW_BEATS, WINDOW_FRAMES
 from schema.tokens import DENSITIES, HOLD_ACTION, NOTHING, NUM_CHORDS, NUM_PITCHES, NUM_QUALITIES, STYLES
 from training.corpora import CORPORA, Song
 
@@ -39,6 +39,9 @@ class Batch(NamedTuple):
     melody_action: Any  # int32 [B, T]
     chord_counts: Any  # bool [B, T]
     melody_counts: Any  # bool [B, T]
+    next_melody: Any  # int32 [B, T] melody value of the frame that is predicted; what an offline model hears
+    next_place: Any  # int32 [B, T] its place in the bar
+    known: Any  # bool [B, T] whether an offline model may hear it
 
 
 class Side(NamedTuple):
@@ -178,10 +181,11 @@ def song_weights(songs: Sequence[Song], mix: Mapping[str, float] | None) -> np.n
     return np.asarray(weights / weights.sum())
 
 
-def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: int, step: int) -> Batch:
+def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: int, step: int, *, offline: bool = False) -> Batch:
     """The batch of one train step, a pure function of (seed, step): resuming needs no reader state.
 
-    `weights` [songs] sum to 1. A third of the windows begin cold: chords are N for 1 to 16 beats and do not count there.
+    `weights` [songs] sum to 1. A third of the windows begin cold: chords are N for 1 to 16 beats and do not count there. Not so
+    `offline`: there a quarter of the windows ends early, as a melody does that is still being played.
     """
     rng = np.random.default_rng((seed, step))
     windows = []
@@ -189,23 +193,29 @@ def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: in
         song = songs[index]
         beats = max(0, len(song.melody) - WINDOW_FRAMES // 2) // FRAMES_PER_BEAT
         start = 0 if rng.random() < 0.15 else int(rng.integers(beats + 1)) * FRAMES_PER_BEAT
-        silence = int(rng.integers(1, 17)) * FRAMES_PER_BEAT if rng.random() < 0.35 else 0
-        windows.append(
-            _window(
-                song,
-                start,
-                silence,
-                int(rng.choice(TRANSPOSITIONS)),
-                keep=(bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85)),
+        if offline:
+            short = rng.random() < 0.25
+            span = Span(
+                start, int(rng.integers(4, WINDOW_BEATS)) * FRAMES_PER_BEAT if short else WINDOW_FRAMES, 0, bool(rng.random() < 0.5)
             )
-        )
+        else:
+            span = Span(start, WINDOW_FRAMES, int(rng.integers(1, 17)) * FRAMES_PER_BEAT if rng.random() < 0.35 else 0)
+        semitones = int(rng.choice(TRANSPOSITIONS))
+        keep = (bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85))
+        windows.append(_window(song, span, semitones, keep=keep))
     return Batch(*(np.stack(column) for column in zip(*windows, strict=True)))
 
 
-def held_out_batches(songs: Sequence[Song], rows: int) -> list[Batch]:
+def without_metre(batch: Batch) -> Batch:
+    """The same windows for a model that is not told where bars begin."""
+    place, next_place, beats = (np.zeros_like(column) for column in (batch.place, batch.next_place, batch.beats_per_bar))
+    return batch._replace(place=place, next_place=next_place, beats_per_bar=beats)
+
+
+def held_out_batches(songs: Sequence[Song], rows: int, *, offline: bool = False) -> list[Batch]:
     """Whole held-out songs as consecutive windows in their own key, every control but the metre unspecified."""
     windows = [
-        _window(song, start, 0, 0, keep=(False, False, True))
+        _window(song, Span(start, WINDOW_FRAMES, 0, offline), 0, keep=(False, False, True))
         for song in songs
         for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)
     ]
@@ -214,14 +224,24 @@ def held_out_batches(songs: Sequence[Song], rows: int) -> list[Batch]:
     return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in whole]
 
 
-def _window(song: Song, start: int, silence: int, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:
+class Span(NamedTuple):
+    """Which frames of a song a window shows, and how it begins."""
+
+    start: int
+    frames: int  # at most; the song may end before
+    silence: int  # frames in which the chords are N at first
+    struck: bool = False  # a chord that runs into the window is struck at its beginning
+
+
+def _window(song: Song, span: Span, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:
     """One row of a Batch, in its field order; `keep` says which of density, style and metre are told to the model."""
-    chords = transpose_chords(song.chords[start : start + WINDOW_FRAMES], semitones)
-    melody = transpose_melody(song.melody[start : start + WINDOW_FRAMES], semitones)
+    start, silence = span.start, span.silence
+    chords = transpose_chords(song.chords[start : start + span.frames], semitones)
+    melody = transpose_melody(song.melody[start : start + span.frames], semitones)
     length = len(chords)
     density = density_of(chords)
-    orphan = bool(chords[0] > NUM_CHORDS) and silence == 0
-    chords = with_cold_start(chords, silence) if silence else chords
+    orphan = bool(chords[0] > NUM_CHORDS) and silence == 0 and not span.struck
+    chords = with_cold_start(chords, silence) if silence or span.struck else chords
     chords, melody = (np.pad(values, (0, WINDOW_FRAMES - length)) for values in (chords, melody))
     frames = np.arange(WINDOW_FRAMES)
     chord_counts = (frames >= silence) & (frames < length)
@@ -242,6 +262,9 @@ def _window(song: Song, start: int, silence: int, semitones: int, *, keep: tuple
         actions(melody, NUM_PITCHES).astype(np.int32),
         chord_counts,
         melody_counts,
+        melody.astype(np.int32),
+        place.astype(np.int32),
+        frames < length,
     )
 
 

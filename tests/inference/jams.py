@@ -109,6 +109,47 @@ def _values(count: int, alphabet: int, base: int) -> list[int]:
     return result
 
 
+def whole_melody(
+    session: str, pitches: Sequence[int], *, given: int = 0, frames: int = 0, seed: int = 7, temperature: float = 0.8
+) -> PlanRequest:
+    """An offline request: quarter notes from frame 64 on, chords known for the first `given` frames, asked for `frames` more (0: all)."""
+    actions = [action for pitch in pitches for action in (2 + pitch, HOLD_ACTION, HOLD_ACTION, NOTHING)]
+    melody = [NOTHING]
+    for action in actions:
+        melody.append(value_of(action, melody[-1], NUM_PITCHES))
+    chords = _values(given + 1, NUM_CHORDS, 30)[1:]
+    return PlanRequest(
+        session=session,
+        seq=seed,
+        model="toy",
+        seed=seed,
+        window_start=64,
+        first_frame=64 + given,
+        lookahead_frames=frames or len(actions) - given,
+        chords=pack_values(chords),
+        melody=pack_values(melody[1:]),
+        temperature=temperature,
+        beats_per_bar=3,
+        bar_line=2,
+        density=0,
+        style=1,
+        slack_ms=100.0,
+    )
+
+
+def whole_melodies(sessions: str) -> st.SearchStrategy[PlanRequest]:
+    """Requests to an offline model; few melodies, so that some come again."""
+    pitches = st.sampled_from(([60, 64, 67], [60, 64, 67, 72, 71], [50] * 20, list(range(40, 100))))
+    return st.builds(
+        whole_melody,
+        st.sampled_from(sessions),
+        pitches,
+        given=st.sampled_from((0, 0, 1, 5, 11)),
+        frames=st.sampled_from((0, 1)),
+        seed=st.sampled_from((1, 2)),
+    )
+
+
 notes = st.lists(st.sampled_from((HOLD_ACTION, HOLD_ACTION, NOTHING, 62, 66)), min_size=1, max_size=3).map(tuple)
 moves = st.builds(
     Move,

@@ -12,12 +12,12 @@ from inference.engine import Engine, _width
 from inference.loop import Resident, answer
 from inference.model import CACHE_POSITIONS
 from inference.planner import Bucket, Progress, SlotMemory
-from inference.settings import WorkerSettings
+from inference.settings import LIVE, OFFLINE
 from schema.engine_messages import ModelInfo, pack_values, unpack_values
 from schema.tokens import NUM_CHORDS, chord_hold, chord_onset, first_break
 from tests.doubles import C_MAJOR
-from tests.inference.jams import Jam, Move, moves
-from tests.tiny import SIZES, model_of, tiny_weights
+from tests.inference.jams import Jam, Move, moves, whole_melodies, whole_melody
+from tests.tiny import OFFLINE_SIZES, SIZES, model_of, tiny_weights
 from training.rollouts import plain_plan
 
 NEAR_TIE = 1e-4  # float32 adds in another order: candidates this close may change places
@@ -25,6 +25,8 @@ BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(2, 64, 1))
 OTHER_BUCKETS = (Bucket(4, 16, 4),)
 SLOTS = 2
 INFO = ModelInfo("tiny", "online", 0.8)
+OFFLINE_INFO = ModelInfo("tiny-offline", "offline", 0.8)
+OFFLINE_BUCKETS = (Bucket(2, 1, 1), Bucket(2, 1, 8), Bucket(2, 64, 1))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,24 @@ def engine(weights):
 
 
 @pytest.fixture(scope="module")
+def offline_weights():
+    return tiny_weights(sizes=OFFLINE_SIZES)
+
+
+@pytest.fixture(scope="module")
+def offline_book(offline_weights):
+    return model_of(offline_weights, OFFLINE_SIZES)
+
+
+@pytest.fixture(scope="module")
+def offline_engine(offline_weights):
+    """Fewer slots than askers."""
+    made = Engine(OFFLINE_SIZES, offline_weights, slots=SLOTS, buckets=OFFLINE_BUCKETS)
+    made.warm_up()
+    return made
+
+
+@pytest.fixture(scope="module")
 def other_engine(weights):
     """Other rows, other positions at once, more decisions."""
     made = Engine(SIZES, weights, slots=5, buckets=OTHER_BUCKETS)
@@ -53,9 +73,13 @@ def other_engine(weights):
     return made
 
 
-def served(engine, buckets, requests):
+def served(engine, buckets, requests, info=INFO):
     """The plans of a fresh scheduler for requests that come together."""
-    return plans_of(Resident(INFO, engine, buckets), requests)
+    return plans_of(Resident(info, engine, buckets), requests)
+
+
+def plan_by_book(book, request):
+    return plain_plan(book, request).chords
 
 
 def plans_of(resident, requests):
@@ -66,7 +90,7 @@ def assert_same(book, request, chords):
     """Token for token, unless the best two candidates were too close to tell."""
     plain = plain_plan(book, request)
     assert len(chords) == request.lookahead_frames
-    assert first_break([unpack_values(request.chords)[request.first_frame - request.window_start - 1], *chords], NUM_CHORDS) is None
+    assert first_break([*unpack_values(request.chords)[: request.first_frame - request.window_start], *chords], NUM_CHORDS) is None
     if chords != plain.chords:
         parted = next(i for i, (a, b) in enumerate(zip(chords, plain.chords, strict=True)) if a != b)
         assert min(plain.margins[: parted + 1]) < NEAR_TIE, (parted, chords, plain)
@@ -144,6 +168,28 @@ def test_committed_chords_stand_and_what_follows_listens_to_them(engine, book):
     assert_same(book, given_some, chords)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@given(asked=st.lists(whole_melodies("abc"), min_size=4, max_size=8))
+def test_every_harmonization_is_the_one_by_the_book(offline_engine, offline_book, temperature, asked):
+    """Three askers in two slots: alone and together, from nothing and from given chords, anew and again."""
+    resident = Resident(OFFLINE_INFO, offline_engine, OFFLINE_BUCKETS)
+    for start in range(0, len(asked), 2):
+        requests = {r.session: msgspec.structs.replace(r, temperature=temperature) for r in asked[start : start + 2]}
+        for name, chords in plans_of(resident, list(requests.values())).items():
+            assert_same(offline_book, requests[name], chords)
+
+
+def test_an_offline_model_hears_what_comes_after_the_frames_it_harmonises(offline_engine, offline_book):
+    """Another melody behind the plan's end, other chords; what lies beyond the known melody is not heard."""
+    request = whole_melody("a", [62, 65, 69, 62] * 4, frames=8, temperature=0.0)
+    other = msgspec.structs.replace(request, session="b", melody=whole_melody("b", [62, 65, 40, 41] * 4).melody)
+    plans = served(offline_engine, OFFLINE_BUCKETS, [request, other], OFFLINE_INFO)
+    assert plans["a"] != plans["b"]
+    assert plan_by_book(offline_book, request) == plans["a"]
+    assert plan_by_book(offline_book, other) == plans["b"]
+
+
 def test_nothing_compiles_after_warm_up(engine):
     """Any request meets a compiled shape."""
     before = engine.compiled
@@ -160,7 +206,7 @@ def test_more_rows_than_a_bucket_holds_are_a_bug(engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bucket", WorkerSettings.buckets, ids=str)
+@pytest.mark.parametrize("bucket", LIVE.buckets, ids=str)
 def test_no_bucket_copies_the_whole_cache(weights, bucket):
     """The cache is donated and written in place: XLA's program holds no copy of it (see `settings`)."""
     assert not whole_cache_copies(weights, bucket)
@@ -172,10 +218,16 @@ def test_a_copy_of_the_whole_cache_would_be_seen(weights):
     assert whole_cache_copies(weights, Bucket(1, 1, 1))
 
 
-def whole_cache_copies(weights, bucket):
-    engine = Engine(SIZES, weights, slots=WorkerSettings.slots, buckets=[bucket])
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", OFFLINE.buckets, ids=str)
+def test_no_offline_bucket_copies_the_whole_cache(offline_weights, bucket):
+    assert not whole_cache_copies(offline_weights, bucket, OFFLINE_SIZES)
+
+
+def whole_cache_copies(weights, bucket, sizes=SIZES):
+    engine = Engine(sizes, weights, slots=LIVE.slots, buckets=[bucket])
     packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
-    program = engine._call.lower(engine._weights, engine._cache, packed, bucket=bucket).compile().as_text()
-    shape = f"f32[{SIZES.layers},{WorkerSettings.slots + 1},{CACHE_POSITIONS},{SIZES.kv_heads},{SIZES.head_width}]"
+    program = engine._call.lower(engine._weights, engine._cache, engine._heard, packed, bucket=bucket).compile().as_text()
+    shape = f"f32[{SIZES.layers},{LIVE.slots + 1},{CACHE_POSITIONS},{SIZES.kv_heads},{SIZES.head_width}]"
     assert shape in program
     return re.findall(re.escape(shape) + r"\S* copy\(.*", program)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.errors import GoldenMismatch, SocketProblem, WorkerProblem
+from inference.errors import GoldenMismatch, SameName, SocketProblem, WorkerProblem
 
 TAIL = "the weights do not fit this version; choose another with --checkpoint"
 SENTENCES = [
@@ -15,6 +15,7 @@ SENTENCES = [
         SocketProblem("/s", "Permission denied"),
         "worker socket /s: expected a path that can be created, got: Permission denied; choose another with --socket",
     ),
+    (SameName(("a", "a")), "expected models of different names, got a, a; leave out all but one --checkpoint of each name"),
 ]
 
 

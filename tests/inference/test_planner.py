@@ -10,7 +10,7 @@ from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.engine_messages import pack_values, unpack_values
 from schema.grid import HOP_FRAMES
 from schema.tokens import HOLD_ACTION, NUM_CHORDS, NUM_PITCHES, note_onset, value_of
-from tests.inference.jams import Jam, Move, histories, long_histories, moves
+from tests.inference.jams import Jam, Move, histories, long_histories, moves, whole_melodies, whole_melody
 
 chunks = st.lists(st.tuples(st.sampled_from((1, 2, 5, 64)), st.sampled_from((1, 2, 4, 20))), min_size=1, max_size=3)
 
@@ -18,13 +18,14 @@ chunks = st.lists(st.tuples(st.sampled_from((1, 2, 5, 64)), st.sampled_from((1, 
 class Slot:
     """One slot of a toy engine, planned in directly."""
 
-    def __init__(self):
-        self.engine = ToyEngine(1)
+    def __init__(self, *, offline=False):
+        self.engine = ToyEngine(1, offline=offline)
+        self.offline = offline
         self.memory = SlotMemory()
 
     def plan(self, request, sizes=((64, 4),)):
         """Plan to the end with chunk sizes taken in turn."""
-        progress = Progress(request, 0, self.memory)
+        progress = Progress(request, 0, self.memory, offline=self.offline)
         calls = 0
         while not progress.done:
             positions, decisions = sizes[calls % len(sizes)]
@@ -126,7 +127,7 @@ def test_an_unexpected_note_is_planned_on_from():
     request = msgspec.structs.replace(request, melody=pack_values([*unpack_values(request.melody)[:30], other]))
     progress = Progress(request, 0, slot.memory)
     assert (progress.reused, progress.positions_left(), progress.decisions_left()) == (30, 1, 9)
-    assert progress.next_work(64, 4)._replace(request=None) == (0, 31, (jam.chords[30],), (other,), 4, (jam.chords[31],), None)
+    assert progress.next_work(64, 4)._replace(request=None) == (0, 31, (jam.chords[30],), (other,), 4, (jam.chords[31],), (), None)
 
 
 @pytest.mark.parametrize("change", ["seed", "temperature"])
@@ -192,10 +193,10 @@ REFUSED = [
     (changed(window_start=10), "expected history and plan within 256 frames, got 0 frames of history and 8 to plan"),
     (changed(lookahead_frames=0), "expected history and plan within 256 frames, got 10 frames of history and 0 to plan"),
     (changed(lookahead_frames=247), "expected history and plan within 256 frames, got 10 frames of history and 247 to plan"),
-    (changed(chords=pack_values([0] * 9)), "expected chords and melody up to frame 10, got 9 and 9"),
-    (changed(chords=pack_values([0] * 19)), "expected chords and melody up to frame 10, got 19 and 9"),
-    (changed(melody=pack_values([0] * 8)), "expected chords and melody up to frame 10, got 10 and 8"),
-    (changed(melody=pack_values([0] * 11)), "expected chords and melody up to frame 10, got 10 and 11"),
+    (changed(chords=pack_values([0] * 9)), "expected chords up to frame 10 and melody up to frame 10, got 9 and 9"),
+    (changed(chords=pack_values([0] * 19)), "expected chords up to frame 10 and melody up to frame 10, got 19 and 9"),
+    (changed(melody=pack_values([0] * 8)), "expected chords up to frame 10 and melody up to frame 10, got 10 and 8"),
+    (changed(melody=pack_values([0] * 11)), "expected chords up to frame 10 and melody up to frame 10, got 10 and 11"),
     (changed(melody=b"\1" * 9), "expected two bytes a frame, got 20 bytes of chords and 9 of melody"),
     (changed(chords=b"\1" * 21), "expected two bytes a frame, got 21 bytes of chords and 18 of melody"),
     (changed(chords=pack_values([0] * 9 + [9999])), "expected chords that keep the grammar, got 9999 at frame 9"),
@@ -215,3 +216,37 @@ def test_a_bad_request_is_refused_with_a_sentence_and_the_slot_untouched(request
         Progress(request_, 0, slot.memory)
     assert str(caught.value) == sentence
     assert slot.plan(good).steps == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(asked=st.lists(whole_melodies("ab"), min_size=1, max_size=6), sizes=chunks)
+def test_any_sequence_of_whole_melodies_in_one_slot_is_harmonised_as_by_hand(asked, sizes):
+    """Melody after melody, with and without given chords, from bar lines that are no multiples of anything."""
+    slot = Slot(offline=True)
+    for request in asked:
+        progress = slot.plan(request, sizes)
+        assert progress.chords() == plan_by_hand(request, offline=True)
+
+
+def test_the_same_melody_again_needs_no_step_and_another_one_all_of_them():
+    """An offline model heard all of the melody before its first chord."""
+    slot = Slot(offline=True)
+    slot.plan(whole_melody("a", [60, 62, 64]))
+    again = slot.plan(whole_melody("b", [60, 62, 64]))
+    assert (again.steps, again.reused) == (0, 12)
+    other = slot.plan(whole_melody("a", [60, 62, 65]))
+    assert (other.steps, other.reused) == (12, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"melody": pack_values([60] * 3)}, "expected chords up to frame 0 and melody up to frame 12, got 0 and 3"),
+        ({"first_frame": 63}, "expected history and plan within 256 frames, got -1 frames of history and 12 to plan"),
+        ({"lookahead_frames": 300}, "expected history and plan within 256 frames, got 0 frames of history and 300 to plan"),
+    ],
+)
+def test_what_no_offline_model_can_answer_is_refused(change, expected):
+    request = msgspec.structs.replace(whole_melody("a", [60, 62, 64]), **change)
+    with pytest.raises(BadRequest, match=expected):
+        Progress(request, 0, SlotMemory(), offline=True)

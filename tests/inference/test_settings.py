@@ -1,20 +1,25 @@
 """Default settings hold together."""
 
-from pathlib import Path
+import pytest
 
-from inference.settings import WorkerSettings
+from inference.settings import LIVE, OFFLINE
 
 
-def test_buckets_serve_every_request():
+def test_buckets_serve_every_live_request():
     """Steps of one and of four decisions for every number of rows; a class for a tick and one for a whole history."""
-    settings = WorkerSettings(Path("c"), Path("s"))
-    assert len(set(settings.buckets)) == len(settings.buckets)
-    assert {bucket.positions for bucket in settings.buckets} == {1, 4, 64}
-    assert {bucket.decisions for bucket in settings.buckets if bucket.positions == 1} == {1, 4}
-    assert all(bucket.decisions == 1 for bucket in settings.buckets if bucket.positions > 1)
-    assert max(bucket.rows for bucket in settings.buckets) == settings.slots == 32
+    assert len(set(LIVE.buckets)) == len(LIVE.buckets)
+    assert {bucket.positions for bucket in LIVE.buckets} == {1, 4, 64}
+    assert {bucket.decisions for bucket in LIVE.buckets if bucket.positions == 1} == {1, 4}
+    assert all(bucket.decisions == 1 for bucket in LIVE.buckets if bucket.positions > 1)
+    assert max(bucket.rows for bucket in LIVE.buckets) == LIVE.slots == 32
 
 
-def test_no_bucket_copies_the_cache_by_having_one_row_and_one_decision():
-    settings = WorkerSettings(Path("c"), Path("s"))
+def test_buckets_serve_every_whole_melody():
+    """Few rows, given chords at once, chords decided one or eight at once."""
+    assert {(bucket.positions, bucket.decisions) for bucket in OFFLINE.buckets} == {(1, 1), (1, 8), (64, 1)}
+    assert max(bucket.rows for bucket in OFFLINE.buckets) <= OFFLINE.slots
+
+
+@pytest.mark.parametrize("settings", [LIVE, OFFLINE])
+def test_no_bucket_copies_the_cache_by_having_one_row_and_one_decision(settings):
     assert all(bucket.rows > 1 or bucket.decisions > 1 for bucket in settings.buckets)

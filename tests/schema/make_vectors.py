@@ -99,6 +99,14 @@ CLIENT: list[tuple[str, dict[str, Any]]] = [
     ("history, largest numbers", {
         "type": "history", "frame": MAX_FRAME, "first_frame": MAX_FRAME, "chords": _symbols(f"{MAX_FRAME}+1024 N!"),
         "bar_line": MAX_FRAME}),
+    ("history, with a warm start", {
+        "type": "history", "frame": 30, "first_frame": 0, "chords": [{"start": 0, "length": 31, "symbol": "N"}],
+        "warm_start": _symbols("0+16 F!, 16+16 C!")}),
+    ("harmonize", {
+        "type": "harmonize", "seq": 7, "frames": 64, "melody": [{"start": 0, "length": 8, "pitch": 60}, {"start": 12, "length": 4, "pitch": 67}],
+        "chords": _symbols("0+16 C!, 16+4 C"), "bar_line": 8}),
+    ("harmonize, silence", {"type": "harmonize", "seq": 0, "frames": 1}),
+    ("harmonize, largest numbers", {"type": "harmonize", "seq": MAX_SEQ, "frames": 1024, "bar_line": MAX_FRAME}),
     ("reset", {"type": "reset"}),
     ("bye", {"type": "bye"}),
     (LOOSE + "defaults written out", {
@@ -138,6 +146,17 @@ GATEWAY: list[tuple[str, dict[str, Any]]] = [
     ("error, quotes what came", {
         "type": "error", "code": "bad_field", "message": "$.hello.client: expected str of length <= 64, got 'クラ…🎹'",
         "field": "$.hello.client"}),
+    ("plan, warm start", {
+        "type": "plan", "seq": 28, "first_frame": 28, "committed_until": 36, "chords": [
+            {"start": 28, "length": 4, "symbol": "N", "pitches": [], "onset": False},
+            {"start": 32, "length": 12, "symbol": "C", "pitches": [36, 60, 64, 67], "onset": True}], "timing": TIMING,
+        "warm_start": [{"start": 0, "length": 16, "symbol": "F"}, {"start": 16, "length": 16, "symbol": "C"}]}),
+    ("harmonized, a part", {
+        "type": "harmonized", "seq": 7, "first_frame": 16, "until": 32, "frames": 64, "chords": [
+            {"start": 16, "length": 16, "symbol": "Am", "pitches": [45, 60, 64, 69], "onset": False}]}),
+    ("harmonized, all of it", {
+        "type": "harmonized", "seq": 0, "first_frame": 0, "until": 4, "frames": 4, "chords": [
+            {"start": 0, "length": 4, "symbol": "N", "pitches": [], "onset": False}]}),
     ("moving", {"type": "moving", "within_ms": 5000}),
     ("moving, at once", {"type": "moving", "within_ms": 0}),
 ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.engine_messages import golden_request, pack_values, unpack_values
+from schema.engine_messages import OFFLINE, ModelInfo, golden_request, pack_values, player_of, unpack_values
 from schema.tokens import NUM_CHORD_VALUES, NUM_MELODY_VALUES
 from tests.schema_strategies import FEW
 
@@ -51,9 +51,29 @@ def test_the_other_byte_order_swaps(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_golden_request_asks_for_eight_beats_after_playing_alone():
     """Melody and silence are known up to the first planned frame, everything is sampled at temperature 1 with nothing specified."""
-    request = golden_request([61, 189, 0], 3)
+    request = golden_request([61, 189, 0], 3, "online")
     assert request.seed == 3
     assert (request.window_start, request.first_frame, request.lookahead_frames) == (0, 3, 32)
     assert unpack_values(request.melody) == [61, 189, 0]
     assert unpack_values(request.chords) == [0, 0, 0]
     assert (request.temperature, request.density, request.style) == (1.0, 0, 0)
+
+
+def test_the_golden_request_of_an_offline_model_asks_for_chords_under_all_of_the_melody():
+    """No chord is known, the whole melody is."""
+    request = golden_request([61, 189, 0], 3, OFFLINE)
+    assert (request.window_start, request.first_frame, request.lookahead_frames) == (0, 0, 3)
+    assert unpack_values(request.melody) == [61, 189, 0]
+    assert request.chords == b""
+
+
+@pytest.mark.parametrize(("variant", "offline"), [("online", False), ("rl-m", False), ("offline", True)])
+def test_only_an_offline_model_hears_everything_first(variant: str, offline: bool):
+    """The variant decides."""
+    assert ModelInfo("any", variant, 0.8).is_offline is offline
+
+
+@pytest.mark.parametrize(("session", "player"), [("f3a9", "f3a9"), ("f3a9/harmonize", "f3a9"), ("f3a9/a/b", "f3a9")])
+def test_the_player_stands_before_the_first_stroke(session: str, player: str):
+    """What a player asks for beside live plans has a session of its own."""
+    assert player_of(session) == player

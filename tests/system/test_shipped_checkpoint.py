@@ -9,7 +9,7 @@ from inference.__main__ import prepare
 from inference.checkpoints import read_manifest
 from inference.loop import answer
 from inference.planner import Bucket
-from inference.settings import WorkerSettings
+from inference.settings import EngineSettings
 from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT
 from sideman.paths import DEFAULT_CHECKPOINT
@@ -28,7 +28,7 @@ def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
     manifest = read_manifest(DEFAULT_CHECKPOINT)
     assert manifest.data
     assert all(source.licence for source in manifest.data)
-    resident = prepare(WorkerSettings(DEFAULT_CHECKPOINT, Path(), slots=2, buckets=BUCKETS))  # raises unless the golden plan matches
+    resident = prepare(DEFAULT_CHECKPOINT, live=EngineSettings(2, BUCKETS))  # raises unless the golden plan matches
     assert resident.info.name == manifest.model
     tune = read_tune(FIXTURES / "auld_lang_syne.mid")
     settings = Settings(model=manifest.model, temperature=0.0, silence_beats=SILENCE_BEATS, commit_beats=0)

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from inference.__main__ import prepare
 from inference.planner import Bucket
-from inference.settings import WorkerSettings
+from inference.settings import EngineSettings
 from schema.manifest import DamagedCheckpoint, DataSource
 from schema.tokens import NUM_CHORDS, NUM_PITCHES, first_break, is_onset, pitch_of
-from tests.tiny import SIZES, write_tiny_checkpoint
+from tests.tiny import SIZES, tiny_weights, write_tiny_checkpoint
 from tests.tiny_corpus import TRAIN, write_tiny_corpus
-from tests.training.test_train_mle import BOTH, CONFIG, write_rock
+from tests.training.test_train_mle import BOTH, CONFIG, OFFLINE, write_rock
 from training.corpora import CORPORA
-from training.publish import golden_melody, main, publish, sources
+from training.publish import forget_metre, golden_melody, main, publish, sources
 from training.train_mle import run, sides_of
 
 
@@ -41,9 +42,33 @@ def test_a_published_run_is_accepted_by_the_service(tmp_path, capsys):
     assert manifest.metrics["held_out_chord_loss"] > 0
     assert manifest.data == [DataSource("POP909", CORPORA["pop909"].licence, len(TRAIN), 2 * 256)]
     assert first_break(manifest.golden.chords, NUM_CHORDS) is None
-    resident = prepare(WorkerSettings(tmp_path / "to", Path(), slots=2, buckets=(Bucket(2, 1, 1), Bucket(2, 64, 1))))
+    resident = prepare(tmp_path / "to", live=EngineSettings(2, (Bucket(2, 1, 1), Bucket(2, 64, 1))))
     assert resident.info.name == "toy"
     assert resident.scheduler.idle
+
+
+@pytest.mark.slow
+def test_a_published_offline_run_is_accepted_by_the_service(tmp_path, capsys):
+    """Its golden plan harmonises the golden tune."""
+    config = msgspec.structs.replace(OFFLINE, steps=2)
+    write_tiny_corpus(tmp_path / "data")
+    run(config, tmp_path / "data", tmp_path / "run")
+    manifest = publish(config, tmp_path / "run", tmp_path / "to", train=[], metrics={})
+    assert (manifest.variant, len(manifest.golden.chords)) == ("offline", len(golden_melody()))
+    resident = prepare(tmp_path / "to", offline=EngineSettings(2, (Bucket(2, 1, 1), Bucket(2, 64, 1))))
+    assert resident.info.is_offline
+
+
+def test_weights_trained_without_metre_make_nothing_of_it():
+    """All places count as the one that was trained; all else stays."""
+    weights = tiny_weights()
+    forgotten = forget_metre(weights)
+    for name in ("place", "beats_per_bar"):
+        rows = np.unique(forgotten[name]["embedding"], axis=0)
+        np.testing.assert_array_equal(rows, weights[name]["embedding"][:1])
+    assert {name: part for name, part in forgotten.items() if name not in ("place", "beats_per_bar")} == {
+        name: part for name, part in weights.items() if name not in ("place", "beats_per_bar")
+    }
 
 
 def test_the_manifest_names_every_corpus(tmp_path, capsys):

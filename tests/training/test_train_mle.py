@@ -18,12 +18,27 @@ from flax import nnx
 from inference.checkpoints import pure_shapes, read_manifest, read_weights, write_manifest
 from inference.model import build
 from schema.manifest import DamagedCheckpoint, DataSource, ModelSizes
-from tests.tiny import SIZES, write_tiny_checkpoint
+from tests.tiny import OFFLINE_SIZES, SIZES, write_tiny_checkpoint
 from tests.tiny_corpus import TRAIN, VALID, write_tiny_corpus
-from training.corpora import CORPORA, CorpusProblem
+from training.corpora import CORPORA, CorpusProblem, Song
 from training.pop909 import read_pop909
-from training.train_mle import BATCHES_AHEAD, Keeper, MleConfig, Trainee, main, prepared, run, schedule, sides_of
-from training.windows import split
+from training.train_mle import (
+    BATCHES_AHEAD,
+    BadConfig,
+    Keeper,
+    MleConfig,
+    Trainee,
+    Trainer,
+    initial_weights,
+    losses_of,
+    main,
+    prepared,
+    read_config,
+    run,
+    schedule,
+    sides_of,
+)
+from training.windows import held_out_batches, split
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided")  # states are read without a template here
 
@@ -69,6 +84,31 @@ def test_configs_can_be_trained(file: Path):
     assert config.mix is None or set(config.mix) == set(config.corpora)
     assert config.warmup_steps + config.steps * config.decay_share < config.steps
     assert pure_shapes(config.sizes)
+
+
+@pytest.mark.parametrize(("variant", "layers"), [("offline", 0), ("online", 1)])
+def test_only_offline_models_listen(variant: str, layers: int):
+    """A config that says otherwise is a mistake."""
+    sizes = msgspec.structs.replace(CONFIG.sizes, listening_layers=layers)
+    with pytest.raises(ValueError, match=f"expected listening_layers for the variant offline and no other, got {variant} with"):
+        MleConfig(**(msgspec.structs.asdict(CONFIG) | {"variant": variant, "sizes": sizes}))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "No such file"),
+        ("steps = ", "Invalid value"),
+        ("epochs = 3", "Object missing required field|unknown field"),
+        (b"\xff", "codec"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_one_sentence(tmp_path, text, problem):
+    path = tmp_path / "config.toml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadConfig, match=f"config {path}: expected a table of known settings, got: .*({problem}).*; compare it with"):
+        read_config(path)
 
 
 def test_the_first_recipe_means_what_it_meant():
@@ -307,6 +347,68 @@ def test_a_run_starts_from_a_published_checkpoint(trained, tmp_path, capsys):
     write_manifest(tmp_path / "from", msgspec.structs.replace(read_manifest(tmp_path / "from"), data=held))
     with pytest.raises(CorpusProblem, match="got nottingham"):
         run(config, trained / "data", tmp_path / "third", cache=trained / "run/frames")
+
+
+OFFLINE = msgspec.structs.replace(CONFIG, variant="offline", name="toy-offline", sizes=OFFLINE_SIZES)
+
+
+@pytest.mark.slow
+def test_an_online_model_learns_to_listen(trained, tmp_path, capsys):
+    """An offline run starts from online weights as good as they were: what it hears makes nothing of itself at first; it resumes."""
+    write_tiny_checkpoint(tmp_path / "from")
+    config = msgspec.structs.replace(OFFLINE, steps=2, initial=str(tmp_path / "from"))
+    weights = Trainer(config, []).fresh().weights
+    begun = nnx.to_pure_dict(initial_weights(config, weights, allow_unshippable=False))
+    for kept, given in zip(
+        jax.tree.leaves({name: begun[name] for name in begun if name != "listener"}),
+        jax.tree.leaves(read_weights(tmp_path / "from", SIZES)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(kept, given)
+    assert not np.asarray(begun["listener"]["out"]["kernel"]).any()
+    run(config, trained / "data", tmp_path / "run", cache=trained / "run/frames")
+    run(msgspec.structs.replace(config, steps=4), trained / "data", tmp_path / "run", cache=trained / "run/frames")
+    assert "going on from step 2" in capsys.readouterr().out
+    heard = nnx.to_pure_dict(nnx.state(build(OFFLINE_SIZES)))  # shapes only
+    assert heard.keys() == begun.keys()
+    last = state(tmp_path / "run", 4)
+    assert any("listener" in name and leaf.any() for name, leaf in last.items() if "out" in name)
+
+
+def test_what_a_model_hears_changes_its_losses():
+    """The listener's way into the network: after its first step it makes a difference, and only through frames that are known."""
+    graph, weights = nnx.split(build(OFFLINE_SIZES))
+    pure = nnx.to_pure_dict(weights)
+    pure["listener"]["out"]["kernel"] = np.eye(SIZES.width, dtype=np.float32)
+    nnx.replace_by_pure_dict(weights, jax.tree.map(np.asarray, pure))
+    song = Song("x", "pop909", "pop", 4, np.tile(np.arange(1, 65), 4), np.full(256, 1))
+    (batch,) = held_out_batches([song], 1, offline=True)
+    whole = float(losses_of(graph, weights, batch, None).chord)
+    other = batch._replace(next_melody=batch.next_melody[:, ::-1])
+    assert float(losses_of(graph, weights, other, None).chord) != pytest.approx(whole, abs=1e-6)
+    deaf = np.zeros_like(batch.known)
+    deaf[:, 0] = True
+    unheard = batch.next_melody.copy()
+    unheard[:, 200] = 7
+    counted = batch.chord_counts.copy()
+    counted[:, 200:] = False
+    one, two = (
+        float(losses_of(graph, weights, batch._replace(next_melody=m, known=deaf, chord_counts=counted), None).chord)
+        for m in (batch.next_melody, unheard)
+    )
+    assert one == two
+
+
+@pytest.mark.slow
+def test_a_run_without_metre_never_sees_one(trained, tmp_path):
+    """The embeddings of all places but the first stay as they began, but for the weight decay."""
+    config = msgspec.structs.replace(CONFIG, metre=False, weight_decay=0.0)
+    run(config, trained / "data", tmp_path / "run", cache=trained / "run/frames")
+    begun = nnx.to_pure_dict(nnx.state(build(config.sizes, config.seed)))["place"]["embedding"]
+    name = next(name for name in state(tmp_path / "run", 4) if "'place'" in name)
+    place = state(tmp_path / "run", 4)[name]
+    np.testing.assert_array_equal(place[1:], begun[1:])
+    assert (place[0] != begun[0]).any()
 
 
 @pytest.mark.slow

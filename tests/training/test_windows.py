@@ -42,6 +42,7 @@ from training.windows import (
     transpose_melody,
     variants,
     with_cold_start,
+    without_metre,
 )
 
 C, G = Chord(0, "maj"), Chord(7, "7")
@@ -246,7 +247,7 @@ def test_songs_weigh_by_length():
 
 def test_batches_are_pinned():
     """A run goes on with the very batches it would have had: what is drawn for a seed and a step never changes."""
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for step in (1, 2) for column in batch(step)))
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for step in (1, 2) for column in batch(step)[:-3]))
     assert digest.hexdigest()[:16] == "9bcdc83feeed5c1d"
 
 
@@ -363,3 +364,49 @@ def test_held_out_batches_are_whole_songs_in_their_own_key():
     assert [b.beats_per_bar.tolist() for b in batches] == [[4, 4], [4, 3], [4, 4]]
     assert [len(b.chord) for b in held_out_batches([song("x", 256)], 2)] == [1]  # unless there is nothing else
     assert held_out_batches([], 2) == []
+
+
+def offline_batch(rows: int = 200) -> Batch:
+    return random_batch([song("x", 900, phase=3)], np.ones(1), rows, 1, 2, offline=True)
+
+
+def test_what_an_offline_model_hears_is_the_melody_of_the_frames_it_predicts():
+    """Frame i at position i, where position i + 1 is fed the same frame."""
+    for b in (offline_batch(), batch(1)):
+        np.testing.assert_array_equal(b.next_melody[:, :-1], b.melody[:, 1:])
+        np.testing.assert_array_equal(b.next_place[:, :-1], b.place[:, 1:])
+        np.testing.assert_array_equal(b.next_chord[:, :-1], b.chord[:, 1:])
+
+
+def test_a_quarter_of_the_offline_windows_ends_early():
+    """As a melody that is still being played; nothing behind its end is heard or counts."""
+    b = offline_batch()
+    length = b.known.sum(1)
+    assert 0.15 < (length < WINDOW_FRAMES).mean() < 0.35
+    assert set((length % 4).tolist()) == {0}
+    for row, frames in enumerate(length):
+        assert b.known[row, :frames].all()
+        assert not b.chord_counts[row, frames:].any()
+        assert not b.next_melody[row, frames:].any()
+
+
+def test_offline_windows_begin_with_a_chord():
+    """No silence at first; a chord that runs into the window is struck there, or is no target."""
+    b = offline_batch()
+    first = b.next_chord[:, 0]
+    held = first > NUM_CHORDS
+    assert (first != NOTHING).all()
+    assert 0.1 < held.mean() < 0.9
+    assert not b.chord_counts[held, 0].any()
+    assert b.chord_counts[~held, 0].all()
+
+
+def test_without_metre_nothing_tells_where_bars_begin():
+    """All else is as it was."""
+    with_metre = batch(1)
+    b = without_metre(with_metre)
+    assert not b.place.any()
+    assert not b.next_place.any()
+    assert not b.beats_per_bar.any()
+    np.testing.assert_array_equal(b.chord, with_metre.chord)
+    np.testing.assert_array_equal(b.style, with_metre.style)

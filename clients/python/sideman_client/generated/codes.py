@@ -24,6 +24,8 @@ class ErrorCode(StrEnum):
     BAD_SETTING = "bad_setting"
     UNKNOWN_MODEL = "unknown_model"
     SLOW_DOWN = "slow_down"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
 
@@ -54,6 +56,8 @@ ERRORS: dict[ErrorCode, CodeInfo] = {
     ErrorCode.BAD_SETTING: CodeInfo("settings that do not go together", "mend the named setting", False),
     ErrorCode.UNKNOWN_MODEL: CodeInfo("no such model here", "choose one that `welcome` lists", False),
     ErrorCode.SLOW_DOWN: CodeInfo("more messages than the limits allow", "wait, then go on", True),
+    ErrorCode.BUSY: CodeInfo("another `harmonize` of this session is under way", "wait for its last part, then send again", True),
+    ErrorCode.UNAVAILABLE: CodeInfo("no worker answered in time", "send again in a few seconds", True),
     ErrorCode.INTERNAL: CodeInfo("a bug of ours; the message was not applied", "go on; report it with the time", True),
 }
 

@@ -130,6 +130,20 @@ class History(Message, frozen=True, tag="history"):
     plan: PendingPlan | None = None
     seed: Seed | None = None
     bar_line: Frame = 0
+    warm_start: Annotated[list[SymbolRun], Meta(max_length=64)] = []  # as a plan brought it
+
+
+class Harmonize(Message, frozen=True, tag="harmonize"):
+    """Asks for chords under a whole melody of frames [0, `frames`), by the model that hears all of it first.
+
+    `chords` are those of the first frames that are settled already, from frame 0 on without gaps; they come back as they are.
+    """
+
+    seq: Seq
+    frames: Length
+    melody: Annotated[list[MelodyRun], Meta(max_length=1024)] = []
+    chords: Annotated[list[SymbolRun], Meta(max_length=1024)] = []
+    bar_line: Frame = 0
 
 
 class Reset(Message, frozen=True, tag="reset"):
@@ -140,7 +154,7 @@ class Bye(Message, frozen=True, tag="bye"):
     """Ends the session; the gateway closes with 1000."""
 
 
-ClientMessage = Hello | Configure | History | Tick | Reset | Bye
+ClientMessage = Hello | Configure | History | Tick | Harmonize | Reset | Bye
 
 
 # ---- gateway -> client ----
@@ -210,7 +224,7 @@ class Timing(Message, frozen=True, omit_defaults=False):
     batch: int  # plans that were computed together
 
 
-class Plan(Message, frozen=True, tag="plan", omit_defaults=False):
+class Plan(Message, frozen=True, tag="plan"):
     """Chords for [first_frame, first_frame + frames): those below `committed_until` will not change any more."""
 
     seq: int  # of the tick that is answered; also the name of the plan
@@ -218,6 +232,7 @@ class Plan(Message, frozen=True, tag="plan", omit_defaults=False):
     committed_until: int
     chords: list[ChordRun]
     timing: Timing
+    warm_start: list[SymbolRun] = []  # of the silence; never to sound, only to be sent back in `history`
 
 
 class Keep(Message, frozen=True, tag="keep", omit_defaults=False):
@@ -227,13 +242,23 @@ class Keep(Message, frozen=True, tag="keep", omit_defaults=False):
     reason: KeepReason
 
 
+class Harmonized(Message, frozen=True, tag="harmonized", omit_defaults=False):
+    """A part of the answer to `harmonize`: chords of [first_frame, until). Parts adjoin; the last one ends with the melody."""
+
+    seq: int
+    first_frame: int
+    until: int
+    frames: int  # of the whole melody
+    chords: list[ChordRun]
+
+
 class Error(Message, frozen=True, tag="error"):
     """Something was refused; the session is as it was before."""
 
     code: str
     message: str
     field: str = ""  # path in the refused message, "$.tick.frame" style
-    seq: int | None = None  # of the refused tick, where it could be read
+    seq: int | None = None  # of the refused tick or harmonize, where it could be read
     retry: bool = False
 
 
@@ -243,4 +268,4 @@ class Moving(Message, frozen=True, tag="moving", omit_defaults=False):
     within_ms: int
 
 
-GatewayMessage = Welcome | Configured | Plan | Keep | Error | Moving
+GatewayMessage = Welcome | Configured | Plan | Keep | Harmonized | Error | Moving
