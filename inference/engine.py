@@ -209,7 +209,7 @@ class _Given(NamedTuple):
 def _place(head: _Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:
     """Places in the bar of frames that count in the window."""
     bar = jnp.maximum(head.beats_per_bar, 1)[:, None] * FRAMES_PER_BEAT
-    return (head.window_start[:, None] + frames - head.bar_line[:, None]) % bar
+    return jnp.asarray((head.window_start[:, None] + frames - head.bar_line[:, None]) % bar)
 
 
 def _heard_at(heard: Float[Array, "S T E"], slot: Int[Array, "B"], position: Int[Array, "B T"]) -> Float[Array, "B T E"]:

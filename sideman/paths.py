@@ -1,11 +1,14 @@
-"""Where things lie: the shipped checkpoint, the cache of compiled programs. Pure."""
+"""Where things lie: the shipped checkpoints, the cache of compiled programs. Pure."""
 
 import os
 from pathlib import Path
 
 import inference
 
-DEFAULT_CHECKPOINT = Path(inference.__file__).parent / "weights" / "online-small"
+_WEIGHTS = Path(inference.__file__).parent / "weights"
+DEFAULT_CHECKPOINT = _WEIGHTS / "online-small"
+DEFAULT_OFFLINE_CHECKPOINT = _WEIGHTS / "offline-small"
+SHIPPED_CHECKPOINTS = (DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT)  # the first is what a player gets who chooses none
 
 
 def compilation_cache() -> Path:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
+from sideman.paths import SHIPPED_CHECKPOINTS, compilation_cache
 
 RESTART_PAUSES_S = (1, 2, 4, 8, 16)  # between attempts to restart a worker that died; then the service gives up
 STOP_S = 20.0  # for a process to leave after SIGTERM, then it is killed
@@ -20,7 +20,7 @@ STEADY_S = 60.0  # a worker that served this long starts its pauses anew
 OPERATOR_PROBLEM = 2  # exit code of a process that has already said what the operator has to mend
 
 _GATEWAY = re.compile(r"sideman gateway: (?P<url>ws://\S+) metrics (?P<metrics>http://\S+)/metrics")
-_WORKER = re.compile(r"sideman worker: (?P<model>\S+) ready")
+_WORKER = re.compile(r"sideman worker: (?P<models>.+) ready on ")
 
 
 class ServiceProblem(RuntimeError):
@@ -39,7 +39,7 @@ class ServiceProblem(RuntimeError):
 class ServeOptions:
     """How to serve; None leaves the default to the process it concerns."""
 
-    checkpoint: Path = DEFAULT_CHECKPOINT
+    checkpoints: tuple[Path, ...] = SHIPPED_CHECKPOINTS
     host: str | None = None
     port: int | None = None
     metrics_host: str | None = None
@@ -55,7 +55,7 @@ class Address:
 
     url: str
     metrics: str
-    model: str
+    models: str
 
 
 class Service:
@@ -73,7 +73,7 @@ class Service:
         self._worker = await _spawn(self._worker_command())
         gateway, worker = await asyncio.gather(_announced(self._gateway, "gateway", _GATEWAY), _announced(self._worker, "worker", _WORKER))
         await self._until_ready(gateway["metrics"])
-        return Address(gateway["url"], gateway["metrics"], worker["model"])
+        return Address(gateway["url"], gateway["metrics"], worker["models"])
 
     async def watch(self) -> None:
         """Restart the worker whenever it dies: sessions stay open and play on meanwhile. Raises ServiceProblem when that is in vain."""
@@ -136,8 +136,8 @@ class Service:
         return command + [part for origin in o.origins for part in ("--origin", origin)]
 
     def _worker_command(self) -> list[str]:
-        command = [sys.executable, "-m", "inference", "--checkpoint", str(self._options.checkpoint), "--socket", str(self._socket)]
-        command += ["--cache", str(compilation_cache())]
+        command = [sys.executable, "-m", "inference", "--socket", str(self._socket), "--cache", str(compilation_cache())]
+        command += [part for checkpoint in self._options.checkpoints for part in ("--checkpoint", str(checkpoint))]
         return command + (["--slots", str(self._options.slots)] if self._options.slots is not None else [])
 
 
@@ -178,7 +178,7 @@ async def serve(options: ServeOptions) -> int:
 async def _serve(options: ServeOptions) -> None:
     async with running(options) as (service, address):
         print(
-            f"sideman: ready, {address.model} on {address.url}\n"
+            f"sideman: ready, {address.models} on {address.url}\n"
             f"  play a tune:  sideman play tests/fixtures/sunday_walk.mid --url {address.url} --out jam.mid\n"
             f"  watch it:     {address.metrics}/metrics  {address.metrics}/readyz\n"
             "  stop it:      Ctrl-C",
@@ -222,7 +222,13 @@ async def _drain(process: asyncio.subprocess.Process) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="model to serve (default: the shipped one)")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        help="model to serve; again for more. The first that can play live is the default, an offline one gives warm start and harmonize"
+        " (default: the shipped ones)",
+    )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; put a proxy with TLS in front of anything else)")
     parser.add_argument("--port", type=int, help="players' port (default: 8765; 0 takes any free one)")
     parser.add_argument("--metrics-host", help="address for health and metrics (default: 127.0.0.1)")
@@ -235,7 +241,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     options = ServeOptions(
-        checkpoint=arguments.checkpoint,
+        checkpoints=tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS),
         host=arguments.host,
         port=arguments.port,
         metrics_host=arguments.metrics_host,

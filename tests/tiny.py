@@ -42,14 +42,14 @@ def model_of(weights: Any, sizes: ModelSizes = SIZES) -> Decoder:
     return nnx.merge(graph, state)
 
 
-def write_tiny_checkpoint(folder: Path, seed: int = 0, variant: str = "online") -> Manifest:
+def write_tiny_checkpoint(folder: Path, seed: int = 0, variant: str = "online", name: str = "tiny") -> Manifest:
     """A whole checkpoint: weights, golden plan by the book, manifest."""
     sizes = OFFLINE_SIZES if variant == OFFLINE else SIZES
     write_weights(folder, tiny_weights(seed, sizes), "bfloat16")
     model = model_of(read_weights(folder, sizes), sizes)
     manifest = Manifest(
         format=FORMAT,
-        model="tiny-offline" if variant == OFFLINE else "tiny",
+        model=name,
         variant=variant,
         sizes=sizes,
         vocabulary=vocabulary_hash(),

@@ -10,9 +10,9 @@ import pytest
 from inference.loop import DeviceLoop, Resident, answer
 from inference.planner import Bucket
 from inference.toy_engine import ToyEngine, plan_by_hand
-from schema.engine_messages import ModelInfo, unpack_values
+from schema.engine_messages import OFFLINE, ModelInfo, unpack_values
 from tests.doubles import SOON_S
-from tests.inference.jams import Jam, Move
+from tests.inference.jams import Jam, Move, whole_melody
 
 BUCKETS = (Bucket(1, 1, 4), Bucket(4, 1, 1), Bucket(4, 16, 1))
 
@@ -78,6 +78,25 @@ def test_requests_of_several_models_are_answered_each_by_its_own(device):
     device.loop.submit(requests)
     plans = {reply.session: unpack_values(reply.chords) for reply in device.replies(3)}
     assert plans == {request.session: plan_by_hand(request) for request in requests}
+
+
+def test_the_earliest_deadline_goes_first_whatever_its_model(device, engine):
+    """A whole melody that has half a minute does not delay a live plan: it goes on when nothing is more urgent."""
+    engine.gate.clear()
+    device.loop.submit([asked("first")])
+    assert engine.began.wait(SOON_S)
+    slow = [msgspec.structs.replace(asked(name), slack_ms=2e6) for name in ("slow", "slower")]
+    device.loop.submit([*slow, asked("urgent", model="other")])
+    engine.gate.set()
+    assert [reply.session for reply in device.replies(4)][:2] == ["first", "urgent"]
+
+
+def test_an_offline_model_is_asked_as_one():
+    """The whole melody is known to it, and it may have no chord at all."""
+    resident = Resident(ModelInfo("all", OFFLINE, 1.0), ToyEngine(2, offline=True), BUCKETS)
+    request = whole_melody("a", [60, 64])
+    (reply,) = answer(resident, [request])
+    assert unpack_values(reply.chords) == plan_by_hand(request, offline=True)
 
 
 def test_what_comes_while_the_device_computes_is_batched_next(device, engine):

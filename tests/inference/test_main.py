@@ -10,9 +10,12 @@ import pytest
 
 from inference.__main__ import main, use_compilation_cache
 from inference.checkpoints import read_manifest, write_manifest
+from inference.loop import Resident
+from inference.planner import Bucket
 from inference.server import HEADER
+from inference.toy_engine import ToyEngine
 from schema.codec import decode_answers, encode_call
-from schema.engine_messages import PlanCall
+from schema.engine_messages import ModelInfo, PlanCall
 from tests.doubles import SOON_S
 
 START_S = 6 * SOON_S  # compiling takes its time on a busy machine
@@ -43,22 +46,24 @@ def test_the_compilation_cache_is_made_where_it_is_wanted(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, compiled, tmp_path):
-    """A socket left by a killed worker is replaced; SIGTERM ends it with 0 and takes the socket away."""
+async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, tiny_offline_checkpoint, compiled, tmp_path):
+    """Two models in one worker. A socket left by a killed worker is replaced; SIGTERM ends it with 0 and takes the socket away."""
     socket = tmp_path / "w.sock"
     socket.touch()
     process = await asyncio.create_subprocess_exec(
-        *command(tiny_checkpoint, socket, "--cache", str(compiled)), stdout=asyncio.subprocess.PIPE
+        *command(tiny_checkpoint, socket, "--checkpoint", str(tiny_offline_checkpoint), "--cache", str(compiled)),
+        stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(START_S):
-        assert await process.stdout.readline() == f"sideman worker: tiny ready on {socket}\n".encode()
+        assert await process.stdout.readline() == f"sideman worker: tiny, tiny-offline ready on {socket}\n".encode()
         assert any(compiled.iterdir())
         reader, writer = await asyncio.open_unix_connection(socket)
         call = encode_call(PlanCall([]))
         writer.write(HEADER.pack(len(call), 7) + call)
         length, call_id = HEADER.unpack(await reader.readexactly(HEADER.size))
         state = decode_answers(await reader.readexactly(length)).worker
-        assert (call_id, state.ready, state.slots, state.models[0].name) == (7, True, 32, "tiny")
+        assert (call_id, state.ready, state.slots) == (7, True, 36)
+        assert [(model.name, model.is_offline) for model in state.models] == [("tiny", False), ("tiny-offline", True)]
         assert state.rss_bytes > 1 << 20
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
@@ -89,3 +94,11 @@ async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_cod
     assert len(said) == 1
     assert said[0].startswith(expected)
     assert not (tmp_path / "w.sock").exists()
+
+
+def test_models_of_one_name_are_refused(tmp_path, capsys, monkeypatch):
+    """Nobody could say which of them is meant."""
+    info = ModelInfo("tiny", "online", 0.8)
+    monkeypatch.setattr("inference.__main__.prepare", lambda *_, **__: Resident(info, ToyEngine(1), (Bucket(1, 1, 1),)))
+    assert main(["--checkpoint", "a", "--checkpoint", "b", "--socket", str(tmp_path / "w.sock")]) == 2
+    assert capsys.readouterr().err.startswith("sideman worker: expected models of different names, got tiny, tiny; ")

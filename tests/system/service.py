@@ -26,7 +26,7 @@ class Service:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sink, text=True, env=environment)
         self._watchdog = threading.Timer(START_S, self.process.kill)  # ends what would wait for ever
         self._watchdog.start()
-        self.url = self.metrics = self.model = ""
+        self.url = self.metrics = self.models = ""
 
     def __enter__(self) -> "Service":
         return self
@@ -48,8 +48,8 @@ class Service:
         while not self.metrics:
             line = self.line()
             assert line, self.errors()
-            if match := re.match(r"sideman: ready, (\S+) on (ws://\S+)", line):
-                self.model, self.url = match.groups()
+            if match := re.match(r"sideman: ready, (.+) on (ws://\S+)", line):
+                self.models, self.url = match.groups()
             elif match := re.search(r"watch it: +(http://\S+)/metrics", line):
                 self.metrics = match[1]
         return self

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import mido
+import msgspec
 import pytest
 
 from sideman_client.client import connect
+from sideman_client.errors import SettingRefused
 from sideman_client.generated.messages import Configure, Keep, NoteEvent, Plan
 from tests.system.service import START_S, Service, alive
+from tests.tiny import write_tiny_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +26,13 @@ SETTINGS = Configure(bpm=20.0, silence_beats=1, commit_beats=1, temperature=1.0)
 
 
 @pytest.fixture(scope="module")
-def service(tiny_checkpoint, environment, tmp_path_factory):
-    """One service with the tiny network, for all of these tests."""
+def service(tiny_checkpoint, tiny_offline_checkpoint, environment, tmp_path_factory):
+    """One service with tiny networks, two to play live and one that hears everything first, for all of these tests."""
     errors = tmp_path_factory.mktemp("serve") / "errors"
-    with Service("--checkpoint", str(tiny_checkpoint), environment=environment, errors=errors) as service:
+    other = tmp_path_factory.mktemp("other")
+    write_tiny_checkpoint(other, seed=1, name="other")
+    options = [part for folder in (tiny_checkpoint, other, tiny_offline_checkpoint) for part in ("--checkpoint", str(folder))]
+    with Service(*options, environment=environment, errors=errors) as service:
         yield service.until_ready()
         children = service.children()
         assert len(children) == 2
@@ -71,7 +77,7 @@ def chords(plan):
 
 
 def test_it_says_what_it_is(service):
-    assert service.model == "tiny"
+    assert service.models == "tiny, other, tiny-offline"
     assert [service.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
 
 
@@ -145,6 +151,50 @@ async def test_a_killed_worker_is_replaced_and_the_session_goes_on(service):
     assert service.worker() != killed
     assert "sideman: the worker ended with -9; starting another in 1 s\n" in service.errors()
     assert not alive(killed)
+
+
+async def test_the_first_plan_brings_a_warm_start(service):
+    """P10: the silence of a jam that began with a note counts as harmonised, and still sounds like silence."""
+    async with connect(service.url) as client:
+        band = Band(client)
+        await client.configure(msgspec.structs.replace(SETTINGS, silence_beats=4))
+        for frame in range(20):
+            await band.tick(frame)
+    first = band.plans[11]
+    assert (first.first_frame, first.chords[0].start, first.chords[0].length, first.chords[0].symbol) == (12, 12, 4, "N")
+    assert sum(run.length for run in first.warm_start) == 16
+    assert {run.symbol for run in first.warm_start} != {"N"}
+    assert [sounding.symbol for sounding in client.jam.frames[:16]] == ["N"] * 16
+    assert not band.plans[18].warm_start  # the client has applied one that brought it
+
+
+async def test_models_change_while_the_music_plays(service):
+    """Every resident live model answers, in one session, from one frame to the next; the offline one is none of them."""
+    async with connect(service.url) as client:
+        assert client.welcome.models == ["tiny", "other"]
+        band = Band(client)
+        await client.configure(SETTINGS)
+        for frame in range(24):
+            if frame in (8, 16):
+                configured = await client.configure(Configure(model="other" if frame == 8 else "tiny", temperature=1.0, density="busy"))
+                assert configured.settings.model == ("other" if frame == 8 else "tiny")
+            assert isinstance(await band.tick(frame), Plan)
+        with pytest.raises(SettingRefused, match="expected one of: tiny, other, got 'tiny-offline'"):
+            await client.configure(Configure(model="tiny-offline"))
+
+
+def test_a_whole_tune_is_harmonised(service, environment, tmp_path):
+    """`sideman harmonize`: chords for all of it, from the offline model, as a MIDI file with markers."""
+    out = tmp_path / "harmonized.mid"
+    command = [sys.executable, "-m", "sideman.cli", "harmonize", str(TUNE), "--url", service.url, "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=START_S, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("|") > 4
+    midi = mido.MidiFile(out)
+    markers = [message.text for track in midi.tracks for message in track if message.type == "marker"]
+    assert markers[0] != "N"
+    assert len(set(markers)) > 1
+    assert midi.length == pytest.approx(mido.MidiFile(TUNE).length, abs=1.0)
 
 
 def test_nothing_was_compiled_while_serving(service):
