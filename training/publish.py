@@ -1,4 +1,4 @@
-"""From a finished run to a checkpoint that can be served: bf16 weights, golden plan, manifest. Shell.
+"""From a finished run to a checkpoint that can be served: bf16 weights, model card, golden plan, manifest. Shell.
 
 Run: python -m training.publish training/configs/online_small.toml --run runs/online-small --data CORPORA --to DIR
 """
@@ -20,6 +20,7 @@ from inference.model import Decoder, build
 from schema.engine_messages import golden_request
 from schema.manifest import FORMAT, DamagedCheckpoint, DataSource, Golden, Manifest
 from schema.tokens import note_hold, note_onset, vocabulary_hash
+from training.card import CARD_NAME, card
 from training.corpora import CORPORA, CorpusProblem, Song, check_shippable, in_reading_order
 from training.rollouts import plain_plan
 from training.train_mle import BadConfig, MleConfig, read_config, sides_of
@@ -66,6 +67,11 @@ def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], me
     best = ocp.StandardCheckpointer().restore((run / "best").absolute(), {"weights": template, "step": 0, "chord_loss": 0.0})
     weights = nnx.to_pure_dict(best["weights"])
     write_weights(to, weights if config.metre else forget_metre(weights), "bfloat16")
+    figures = {"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | dict(metrics)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
+    step = int(best["step"])
+    text = card(config.name, config.variant, config.sizes, parameters=parameters, step=step, data=data, metrics=figures)
+    (to / CARD_NAME).write_text(text)
     manifest = Manifest(
         format=FORMAT,
         model=config.name,
@@ -73,10 +79,10 @@ def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], me
         sizes=config.sizes,
         vocabulary=vocabulary_hash(),
         dtype="bfloat16",
-        step=int(best["step"]),
+        step=step,
         files=hashes(to),
         data=data,
-        metrics={"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | dict(metrics),
+        metrics=figures,
         golden=golden(_model(config, read_weights(to, config.sizes)), config.variant),
         temperature=0.8,
     )

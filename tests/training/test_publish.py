@@ -42,6 +42,8 @@ def test_a_published_run_is_accepted_by_the_service(tmp_path, capsys):
     assert manifest.metrics["held_out_chord_loss"] > 0
     assert manifest.data == [DataSource("POP909", CORPORA["pop909"].licence, len(TRAIN), 2 * 256)]
     assert first_break(manifest.golden.chords, NUM_CHORDS) is None
+    assert "CARD.md" in manifest.files
+    assert "| note_in_chord | 0.5 |" in (tmp_path / "to/CARD.md").read_text()
     resident = prepare(tmp_path / "to", live=EngineSettings(2, (Bucket(2, 1, 1), Bucket(2, 64, 1))))
     assert resident.info.name == "toy"
     assert resident.scheduler.idle

@@ -1,0 +1,70 @@
+"""Model cards (Mitchell et al., arXiv 1810.03993): what a checkpoint is for, what it was made of, how good it is. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from schema.engine_messages import OFFLINE
+from schema.manifest import DataSource, ModelSizes
+
+CARD_NAME = "CARD.md"
+
+_HEARS = {
+    False: "It hears the melody up to the frame before the chord it chooses, so it can play along with a person.",
+    True: "It hears the whole melody before it chooses the first chord, so it is for what is already played, never for playing along.",
+}
+_USE = {
+    False: "Live accompaniment of one melody line, for pleasure and practice; the starting point of reinforcement learning.",
+    True: "Chords under a finished melody, as a draft for people who write and arrange (`sideman harmonize`); the silence before a live "
+    "session's first chord (warm start); the teacher of reinforcement learning.",
+}
+_LIMITS = (
+    "The grid is sixteenth notes: swing and triplets are rounded to it.",
+    "One melody note at a time; chords have no bass of their own but the root, and there are 21 qualities.",
+    "It was trained by maximum likelihood alone: it imitates, and was never told what players like.",
+    "It knows the music above, most of it in 4/4. Other music, other metres and modes beyond major and minor are guesses.",
+    "Chord progressions of its training data may come back in what it plays.",
+)
+
+
+def card(
+    name: str, variant: str, sizes: ModelSizes, *, parameters: int, step: int, data: Sequence[DataSource], metrics: Mapping[str, float]
+) -> str:
+    """The card as Markdown."""
+    offline = variant == OFFLINE
+    listening = f", {sizes.listening_layers} more to listen" if sizes.listening_layers else ""
+    shape = f"{sizes.layers} layers of width {sizes.width}{listening}, {sizes.heads} heads over {sizes.kv_heads} key/value heads"
+    rows = [f"| {source.name} | {source.licence} | {source.songs:,} | {source.frames:,} |" for source in data]
+    figures = [f"| {key} | {value:g} |" for key, value in sorted(metrics.items())]
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            f"A Transformer that chooses chords for a melody, frame by frame (a sixteenth note). {_HEARS[offline]}",
+            "",
+            f"Variant {variant} · {parameters:,} parameters in bfloat16 · {shape} · train step {step:,} · Apache-2.0.",
+            "",
+            "## Data",
+            "",
+            "| corpus | licence | tunes | frames |",
+            "|---|---|---:|---:|",
+            *rows,
+            "",
+            "The training side only: a tune and its near-duplicates are on one side of the split. Transposed to all twelve keys.",
+            "",
+            "## Figures",
+            "",
+            "On held-out songs, by the serving code (`sideman evaluate`). Note-in-chord: the share of frames whose note is a chord tone.",
+            "",
+            "| figure | value |",
+            "|---|---:|",
+            *figures,
+            "",
+            "## Use",
+            "",
+            _USE[offline],
+            "",
+            "## Limits",
+            "",
+            *(f"- {limit}" for limit in _LIMITS),
+            "",
+        ]
+    )
