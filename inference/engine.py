@@ -4,6 +4,9 @@ One compiled function per bucket (rows, positions fed at once, decisions): a cal
 the known positions, decides frame after frame with everything on the device, and writes the fresh keys and values into the
 donated cache. Which buckets exist is fixed at construction; `warm_up` compiles all of them, nothing compiles afterwards.
 
+The rows of a call and the slots are split over the local devices (data parallel): each device has its own slots, and computes the rows
+that use them; nothing travels between devices. One device is a mesh of one.
+
 An offline model hears a request's whole melody first, in a call of its own; what it heard stays beside the slot's keys and values.
 """
 
@@ -15,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from inference import cache as kv
@@ -54,20 +59,29 @@ class Frame(NamedTuple):
 
 
 class Engine:
-    """The model, its weights and the slots of all sessions on one device."""
+    """The model, its weights on every device, and the slots of all sessions, split over the devices: slot // slots a device tells which."""
 
-    def __init__(self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket]) -> None:
-        """`weights` is the pure tree of a Decoder of these sizes."""
+    def __init__(
+        self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket], devices: Sequence[jax.Device] | None = None
+    ) -> None:
+        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the buckets' rows are those of each device (all local ones)."""
         self.sizes = sizes
-        self.slots = slots
+        self._devices = list(jax.local_devices() if devices is None else devices)
+        self.devices = len(self._devices)
+        self.slots = slots * self.devices
+        self._local_slots = slots
         self.buckets = tuple(sorted(set(buckets)))
         graph, state = nnx.split(nnx.eval_shape(lambda: build(sizes)))
         nnx.replace_by_pure_dict(state, weights)
         leaves, tree = jax.tree.flatten(state)
-        self._weights = [jnp.asarray(leaf, jnp.float32) for leaf in leaves]
+        mesh = Mesh(np.array(self._devices), ("device",))
+        everywhere, rows, of_slots = P(), P("device"), P(None, "device")
+        self._weights = jax.device_put([jnp.asarray(leaf, jnp.float32) for leaf in leaves], NamedSharding(mesh, everywhere))
         self.compiled = 0  # shapes compiled so far; constant after `warm_up`
-        self._cache = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
-        self._heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
+        one = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
+        self._cache = jax.tree.map(lambda leaf: _on_each(leaf, 1, mesh, of_slots), one)
+        heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
+        self._heard = None if heard is None else _on_each(heard, 0, mesh, rows)
 
         def merged(weights: list[Array]) -> Decoder:
             self.compiled += 1  # runs once for every shape, while it is traced
@@ -76,10 +90,20 @@ class Engine:
         def call(
             weights: list[Array], cache: KeysValues, heard: Array | None, packed: Int[Array, "B X"], *, bucket: Bucket
         ) -> tuple[KeysValues, Array]:
-            return _advance(merged(weights), cache, heard, packed, bucket)
+            def on_one(weights: list[Array], cache: KeysValues, heard: Array | None, packed: Array) -> tuple[KeysValues, Array]:
+                return _advance(merged(weights), cache, heard, packed, bucket)
 
-        def hear(weights: list[Array], heard: Array, packed: Int[Array, "X"]) -> Array:
-            return _hear(merged(weights), heard, packed)
+            specs = (everywhere, of_slots, rows, rows)
+            advanced: tuple[KeysValues, Array] = jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=(of_slots, rows))(
+                weights, cache, heard, packed
+            )
+            return advanced
+
+        def hear(weights: list[Array], heard: Array, packed: Int[Array, "B X"]) -> Array:
+            def on_one(weights: list[Array], heard: Array, packed: Array) -> Array:
+                return _hear(merged(weights), heard, packed)
+
+            return jnp.asarray(jax.shard_map(on_one, mesh=mesh, in_specs=(everywhere, rows, rows), out_specs=rows)(weights, heard, packed))
 
         self._call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
         self._hear = jax.jit(hear, donate_argnums=1)
@@ -87,23 +111,42 @@ class Engine:
     def warm_up(self) -> None:
         """Compile every bucket, on scratch."""
         for bucket in self.buckets:
-            self._run(np.full((bucket.rows, _width(bucket)), 0, np.int32), bucket)
+            self._run(np.full((self.devices * bucket.rows, _width(bucket)), 0, np.int32), bucket)
         if self._heard is not None:
             for frames in _EARSHOTS:
-                self._heard = self._hear(self._weights, self._heard, np.zeros(len(_Header._fields) + frames, np.int32))
+                self._listen(np.zeros((self.devices, len(_Header._fields) + frames), np.int32))
 
     def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
         """Compute one batch and wait for it; the decisions of each row, as many as it asked for."""
-        assert len(works) <= bucket.rows, (len(works), bucket)
+        packed = np.zeros((self.devices, bucket.rows, _width(bucket)), np.int32)
+        packed[:, :, 0] = self._local_slots  # padding rows use the scratch slot
+        filled = [0] * self.devices
+        places = []
         for work in works:
+            device, slot = divmod(work.slot, self._local_slots)
             if work.position == 0 and self._heard is not None:
-                self._heard = self._hear(self._weights, self._heard, _pack_melody(work))
-        packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
-        packed[:, 0] = self.slots  # padding rows use the scratch slot
-        for row, work in zip(packed, works, strict=False):
-            _pack(row, work, bucket)
-        chosen = self._run(packed, bucket)
-        return [[Decision(int(c), int(m)) for c, m in chosen[i, : work.decisions]] for i, work in enumerate(works)]
+                self._listen(self._pack_melody(work))
+            assert filled[device] < bucket.rows, f"expected at most {bucket.rows} rows a device, got more of {len(works)}"
+            _pack(packed[device, filled[device]], work, slot, bucket)
+            places.append(device * bucket.rows + filled[device])
+            filled[device] += 1
+        chosen = self._run(packed.reshape(-1, packed.shape[-1]), bucket)
+        return [[Decision(int(c), int(m)) for c, m in chosen[i, : work.decisions]] for i, work in zip(places, works, strict=True)]
+
+    def _pack_melody(self, work: Work) -> np.ndarray:
+        """One row a device for `_hear`: header (its count is that of frames heard), melody; other devices hear on scratch."""
+        device, slot = divmod(work.slot, self._local_slots)
+        melody = unpack_values(work.request.melody)
+        width = next(frames for frames in _EARSHOTS if frames >= len(melody))
+        packed = np.zeros((self.devices, len(_Header._fields) + width), np.int32)
+        packed[:, 0] = self._local_slots
+        row = [*_header(work, slot, len(melody)), *melody]
+        packed[device, : len(row)] = row
+        return packed
+
+    def _listen(self, packed: np.ndarray) -> None:
+        assert self._heard is not None, "only offline models listen"
+        self._heard = self._hear(self._weights, self._heard, packed)
 
     def _run(self, packed: np.ndarray, bucket: Bucket) -> np.ndarray:
         self._cache, chosen = self._call(self._weights, self._cache, self._heard, packed, bucket=bucket)
@@ -114,11 +157,17 @@ def _width(bucket: Bucket) -> int:
     return len(_Header._fields) + 2 * bucket.positions + 2 * bucket.decisions
 
 
-def _pack(row: np.ndarray, work: Work, bucket: Bucket) -> None:
+def _on_each(leaf: Array, axis: int, mesh: Mesh, spec: P) -> Array:
+    """The same array on every device, as one array that is split along `axis`."""
+    copies = jnp.concatenate([leaf] * mesh.size, axis=axis)
+    return jnp.asarray(jax.device_put(copies, NamedSharding(mesh, spec)))
+
+
+def _pack(row: np.ndarray, work: Work, slot: int, bucket: Bucket) -> None:
     """Write one row: header, fed chords, fed melody, committed chords, known melody."""
     at = 0
     for values, width in (
-        (_header(work, len(work.chords)), len(_Header._fields)),
+        (_header(work, slot, len(work.chords)), len(_Header._fields)),
         (work.chords, bucket.positions),
         (work.melody, bucket.positions),
         (work.given_chords, bucket.decisions),
@@ -128,26 +177,19 @@ def _pack(row: np.ndarray, work: Work, bucket: Bucket) -> None:
         at += width
 
 
-def _pack_melody(work: Work) -> np.ndarray:
-    """One row for `_hear`: header (its count is that of frames heard), melody."""
-    melody = unpack_values(work.request.melody)
-    width = next(frames for frames in _EARSHOTS if frames >= len(melody))
-    return np.array([*_header(work, len(melody)), *melody, *[0] * (width - len(melody))], np.int32)
-
-
-def _header(work: Work, count: int) -> _Header:
+def _header(work: Work, slot: int, count: int) -> _Header:
     request = work.request
     return _Header(
-        work.slot, work.position, count, len(work.given_chords), request.window_start, request.bar_line, request.beats_per_bar,
+        slot, work.position, count, len(work.given_chords), request.window_start, request.bar_line, request.beats_per_bar,
         request.density, request.style, np.uint32(request.seed).view(np.int32), np.float32(request.temperature).view(np.int32),
     )  # fmt: skip
 
 
-def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "X"]) -> Float[Array, "S T E"]:
+def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"]) -> Float[Array, "S T E"]:
     """Hear the whole melody of a slot's request; frames beyond it stay as they were, nothing reads them."""
     width = len(_Header._fields)
-    head = _Header(*packed[:width, None])
-    melody = packed[None, width:]
+    head = _Header(*packed[:, :width].T)
+    melody = packed[:, width:]
     frames = jnp.arange(melody.shape[1])[None]
     place = _place(head, frames)
     made = model.listen(melody, place, frames < head.count[:, None])

@@ -25,6 +25,10 @@ class RunsBatches(Protocol):
         """Sessions it can remember."""
 
     @property
+    def devices(self) -> int:
+        """Devices that its slots are split over, evenly and in order; a bucket's rows are those of each."""
+
+    @property
     def compiled(self) -> int:
         """Shapes compiled so far."""
 
@@ -41,7 +45,7 @@ class Resident:
     def __init__(self, info: ModelInfo, engine: RunsBatches, buckets: Sequence[Bucket]) -> None:
         self.info = info
         self.engine = engine
-        self.scheduler = Scheduler(engine.slots, buckets, offline=info.is_offline)
+        self.scheduler = Scheduler(engine.slots, buckets, devices=engine.devices, offline=info.is_offline)
 
 
 def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:

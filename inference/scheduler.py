@@ -10,8 +10,8 @@ One request of a session waits at most, one runs at most. `schedule` names one b
 one step and rows that need sixteen share batches: each is answered after its own last step.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -57,15 +57,16 @@ class Batch(NamedTuple):
 class Scheduler:
     """Slots and queues of one model."""
 
-    def __init__(self, slots: int, buckets: Sequence[Bucket], *, offline: bool = False) -> None:
-        """`offline` says that the model hears the whole melody first."""
+    def __init__(self, slots: int, buckets: Sequence[Bucket], *, devices: int = 1, offline: bool = False) -> None:
+        """`slots` are split evenly over `devices`, a bucket's rows are those of each; `offline`: the model hears the whole melody first."""
         self._offline = offline
+        self._local_slots = slots // devices
         self._buckets = sorted(buckets)
         self._classes = sorted({bucket.positions for bucket in buckets})
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
         self._memories: OrderedDict[str, tuple[int, SlotMemory]] = OrderedDict()  # least recently used first
-        self._free = list(range(slots - 1, -1, -1))
+        self._free = sorted(range(slots), key=lambda slot: (slot % self._local_slots, slot), reverse=True)  # from each device in turn
 
     @property
     def idle(self) -> bool:
@@ -103,7 +104,7 @@ class Scheduler:
         head = self._class_of(queue[0])
         alike = [row for row in queue if self._class_of(row) == head]
         bucket = self._fit(head, alike)
-        rows = tuple(alike[: bucket.rows])
+        rows = tuple(self._first_of_each_device(alike, bucket.rows))
         return Batch(bucket, rows, tuple(row.progress.next_work(bucket.positions, bucket.decisions) for row in rows)), replies
 
     def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float) -> list[PlanReply]:
@@ -173,7 +174,20 @@ class Scheduler:
         fitting = [bucket for bucket in self._buckets if bucket.positions == positions]
         decisions = max((b.decisions for b in fitting if b.decisions <= least), default=min(b.decisions for b in fitting))
         sizes = [bucket for bucket in fitting if bucket.decisions == decisions]
-        return next((bucket for bucket in sizes if bucket.rows >= len(rows)), sizes[-1])
+        needed = max(Counter(self._device_of(row) for row in rows).values())
+        return next((bucket for bucket in sizes if bucket.rows >= needed), sizes[-1])
+
+    def _first_of_each_device(self, rows: Sequence[Running], count: int) -> Iterator[Running]:
+        """At most `count` rows of every device, in their order."""
+        taken: Counter[int] = Counter()
+        for row in rows:
+            device = self._device_of(row)
+            taken[device] += 1
+            if taken[device] <= count:
+                yield row
+
+    def _device_of(self, row: Running) -> int:
+        return row.progress.slot // self._local_slots
 
     def _finish(self, row: Running) -> PlanReply:
         request = row.progress.request

@@ -6,6 +6,7 @@ An offline one hears: the whole melody of a request belongs to what it is fed at
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,8 +25,10 @@ class Given(NamedTuple):
 class ToyEngine:
     """Stands in for `engine.Engine`: same slots, same buckets, same verbs."""
 
-    def __init__(self, slots: int, *, offline: bool = False) -> None:
+    def __init__(self, slots: int, *, offline: bool = False, devices: int = 1) -> None:
+        """`slots` in all."""
         self.slots = slots
+        self.devices = devices
         self.offline = offline
         self.compiled = 0
         self.calls: list[tuple[Bucket, int]] = []  # shape and rows of every call
@@ -36,7 +39,8 @@ class ToyEngine:
 
     def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
         """Compute one batch; the decisions of each row, as many as it asked for."""
-        assert len(works) <= bucket.rows, "more rows than the bucket holds"
+        rows = Counter(work.slot * self.devices // self.slots for work in works)
+        assert max(rows.values(), default=0) <= bucket.rows, "more rows of one device than the bucket holds"
         assert len({work.slot for work in works}) == len(works), "one slot twice in a batch"
         self.calls.append((bucket, len(works)))
         return [self._row(work, bucket) for work in works]

@@ -1,5 +1,7 @@
 """Which plans advance next: fuzzed with an engine whose every answer can be checked by hand, then the rules one by one."""
 
+from collections import Counter
+
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,11 +21,13 @@ SESSIONS = "abcdef"
 class Fuzz(RuleBasedStateMachine):
     """More sessions than slots, asked and computed in any order, with failures and deadlines."""
 
+    devices = 1
+
     def __init__(self):
         super().__init__()
         self.now = 0.0
-        self.engine = ToyEngine(SLOTS)
-        self.scheduler = Scheduler(SLOTS, BUCKETS)
+        self.engine = ToyEngine(SLOTS, devices=self.devices)
+        self.scheduler = Scheduler(SLOTS, BUCKETS, devices=self.devices)
         self.jams = {name: Jam(name, history=1 + 7 * index, seed=index) for index, name in enumerate(SESSIONS)}
         self.asked = {}  # unanswered: (session, seq) -> (request, deadline)
         self.begun = set()  # of those: seen in a batch
@@ -61,7 +65,7 @@ class Fuzz(RuleBasedStateMachine):
         batch, replies = self.scheduler.schedule(self.now)
         self.take(replies, {LATE, "expected known controls"})
         if batch is not None:
-            self.engine = ToyEngine(SLOTS)  # slots may hold anything now
+            self.engine = ToyEngine(SLOTS, devices=self.devices)  # slots may hold anything now
             self.take(self.scheduler.forget(), {"computation failed"})
             assert self.scheduler.slots_used == 0
 
@@ -83,7 +87,8 @@ class Fuzz(RuleBasedStateMachine):
     def check(self, batch):
         """The bucket holds the batch, each slot is in it once, and it is led by the earliest deadline under way."""
         assert batch.bucket in BUCKETS
-        assert len(batch.works) <= batch.bucket.rows
+        rows = Counter(work.slot * self.devices // SLOTS for work in batch.works)
+        assert max(rows.values()) <= batch.bucket.rows
         assert len({work.slot for work in batch.works}) == len({row.progress.request.session for row in batch.rows}) == len(batch.rows)
         deadlines = [row.asked.deadline for row in batch.rows]
         assert deadlines == sorted(deadlines)
@@ -109,6 +114,16 @@ class Fuzz(RuleBasedStateMachine):
 
 Fuzz.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
 TestFuzz = Fuzz.TestCase
+
+
+class FuzzDevices(Fuzz):
+    """The same with a device for every slot."""
+
+    devices = SLOTS
+
+
+FuzzDevices.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, derandomize=True)
+TestFuzzDevices = FuzzDevices.TestCase
 
 
 class Device:
