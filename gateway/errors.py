@@ -1,6 +1,8 @@
 """What can go wrong: for the operator, each as one sentence (expected, got, what to do), and inside the gateway. Pure."""
 
-from schema.codes import Close
+from schema import codes
+from schema.client_messages import Error
+from schema.codes import ERRORS, Close, ProtocolError
 
 
 class OperatorError(Exception):
@@ -86,3 +88,21 @@ class Judged(Exception):
     def __init__(self, close: Close) -> None:
         super().__init__(close)
         self.close = close
+
+
+def error_message(problem: ProtocolError) -> Error:
+    """What the peer is told about a rule it broke, or about time it should give us (E1)."""
+    return Error(code=problem.code, message=str(problem), field=problem.field, seq=problem.seq, retry=ERRORS[problem.code].retry)
+
+
+def close_for(problem: Exception) -> Close:
+    """What the peer is told about what ends its connection: the only map from errors to close codes."""
+    match problem:
+        case NoHello():
+            return codes.NO_HELLO
+        case Judged():
+            return problem.close
+        case TimeoutError():  # a message could not be sent in time
+            return codes.SLOW_CLIENT
+        case _:
+            return codes.BUG

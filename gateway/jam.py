@@ -6,10 +6,13 @@ frames, all that any plan looks at. Frames that nobody reported are rests withou
 The melody of `frame` itself is open: its notes so far are in `events`, and the next tick may add to them (T2).
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from schema.chords import pitch_classes
+from schema.client_messages import Tick
+from schema.codes import ErrorCode, ProtocolError
 from schema.grid import WINDOW_FRAMES
 from schema.melody import NoteEvent, advance, released
 from schema.plan import ChordPlan, sound
@@ -48,6 +51,27 @@ class Sounding(NamedTuple):
         return planned is not None and planned.covers(frame)
 
 
+class WarmStart(NamedTuple):
+    """How the models take the silence before the first plan: chord values of [first_frame, end_frame), which never sound (P10)."""
+
+    first_frame: int
+    chords: tuple[int, ...]
+
+    @property
+    def end_frame(self) -> int:
+        """The end of the silence, as it was when this was settled."""
+        return self.first_frame + len(self.chords)
+
+    def shown(self, chords: Sequence[int], first_frame: int) -> list[int]:
+        """Chords from `first_frame` on as the models see them: these in place of N, up to the first chord that sounds."""
+        silence = itertools.takewhile(NOTHING.__eq__, chords)
+        end_frame = min(self.end_frame, first_frame + sum(1 for _ in silence))
+        return [
+            self.chords[frame - self.first_frame] if self.first_frame <= frame < end_frame else value
+            for frame, value in enumerate(chords, first_frame)
+        ]
+
+
 class Jam(NamedTuple):
     """Values of the last frames, at most WINDOW_FRAMES chords; the newest chord is that of `frame`, the newest melody that before it."""
 
@@ -57,6 +81,7 @@ class Jam(NamedTuple):
     events: tuple[NoteEvent, ...] = ()  # notes of `frame` so far, in order of time
     melody_before: int = NOTHING  # what a note held into `frame` continues; silence if the frame before released its own note
     voicing: tuple[int, ...] = ()  # pitches of the last chord struck
+    warm_start: WarmStart | None = None
 
     @property
     def first_frame(self) -> int:
@@ -74,6 +99,27 @@ def begin(frame: int) -> Jam:
     return Jam(max(0, frame - MAX_JUMP_FRAMES))
 
 
+def check_tick(tick: Tick, jam: Jam, *, least_frame: int, least_seq: int) -> None:
+    """Rules T1, T2 and T4. Raises ProtocolError."""
+    if tick.seq < least_seq:
+        raise refused(tick, ErrorCode.BAD_FIELD, "seq", f"{least_seq} or more, rising from tick to tick", tick.seq)
+    if tick.frame < least_frame:
+        raise refused(tick, ErrorCode.FRAME_BACKWARDS, "frame", f"{least_frame} or later", tick.frame)
+    if tick.frame > jam.frame + MAX_JUMP_FRAMES:
+        raise refused(tick, ErrorCode.FRAME_JUMP, "frame", f"{jam.frame + MAX_JUMP_FRAMES} or earlier", tick.frame)
+    earliest = jam.frame
+    for index, event in enumerate(tick.events):
+        if not earliest <= event.frame <= tick.frame:
+            expected = f"a frame from {earliest} to {tick.frame}, in order of time"
+            raise refused(tick, ErrorCode.BAD_EVENT, f"events[{index}].frame", expected, event.frame)
+        earliest = event.frame
+
+
+def refused(tick: Tick, code: ErrorCode, field: str, expected: str, got: int) -> ProtocolError:
+    """The error for a tick that breaks a rule."""
+    return ProtocolError(code, field=f"$.tick.{field}", expected=expected, got=str(got), seq=tick.seq)
+
+
 def play(jam: Jam, frame: int, events: Iterable[NoteEvent], sounding: Sounding) -> Jam:
     """The jam at a tick for `frame`: every frame below it is complete, the chord of `frame` sounds, its melody is open."""
     heard, melody_before, open_events = _listen(jam, frame, events)
@@ -85,12 +131,18 @@ def play(jam: Jam, frame: int, events: Iterable[NoteEvent], sounding: Sounding) 
         events=open_events,
         melody_before=melody_before,
         voicing=voicing,
+        warm_start=jam.warm_start,
     )
 
 
 def open_melody(jam: Jam) -> tuple[int, ...]:
     """The melody value of `frame`, if it cannot change any more: the first note that begins in a frame wins (G3). Else empty."""
     return (advance(jam.melody_before, jam.events),) if any(event.on for event in jam.events) else ()
+
+
+def heard(jam: Jam) -> list[int]:
+    """Melody values of [first_frame, frame + 1); what is played in `frame` may still change."""
+    return [*jam.melody, advance(jam.melody_before, jam.events)]
 
 
 def unplanned_frames(sounding: Sounding, frames: Iterable[int]) -> int:

@@ -31,7 +31,8 @@ LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 STAGES = ("decode", "queue", "device", "gateway", "write")
 OUTCOMES = ("fresh", *(f"keep_{reason}" for reason in get_args(KeepReason)))
-MESSAGES = ("hello", "configure", "history", "tick", "reset", "bye")
+MESSAGES = ("hello", "configure", "history", "tick", "harmonize", "reset", "bye")
+WARM_STARTS = ("done", "late", "unavailable")
 HANDSHAKE_REFUSALS = ("origin", "pending_handshakes", "handshake_size", "handshake_rate")
 REFUSALS = (*(str(code) for code in ErrorCode), *HANDSHAKE_REFUSALS)
 CLOSE_CODES = (*(str(close.code) for close in CLOSES), "1001", "1002", "1003", "1005", "1006", "1007", "other")
@@ -86,7 +87,9 @@ class Metrics:
         self.in_chord_frames = self._counter(
             "in_chord_frames", "Frames in which the sounding melody note was a tone of the sounding chord, by model.", "model"
         )
+        self.warm_starts = self._counter("warm_starts", "Warm starts tried, by outcome.", "outcome")
         self.exist(self.plans, OUTCOMES)
+        self.exist(self.warm_starts, WARM_STARTS)
 
     def _define_connections(self) -> None:
         self.sessions = self._gauge("sessions", "Sessions open now.")
@@ -141,6 +144,8 @@ class Metrics:
         if effects.planned_overlap:
             self.planned_overlap.inc(effects.planned_overlap)
             self.revised_chords.inc(effects.revised_chords)
+        if effects.warm_start is not None:
+            self.warm_starts.labels(effects.warm_start).inc()
         fitting, judged = effects.note_in_chord
         if judged:
             self.judged_frames.labels(model).inc(judged)

@@ -4,14 +4,18 @@ Every method takes `now` and returns `Orders`: calls to send, replies and give-u
 request is reported exactly once, as a reply or as a give-up. The shell calls `advance` at `next_deadline()`.
 
 Coalescer: per worker a few calls in flight; what is submitted meanwhile waits, of each session only the newest request.
+All of a call is answered together, so what else than live plans is asked for, warm starts and whole melodies, which take longer,
+goes in calls of its own, one by one, and each kind is counted apart: no live plan waits for them (W1).
 Deadlines: a request not answered within its slack is given up as `late`; where there are several workers, a request whose
 call failed goes once to the next owner while slack is left.
 Breaker, per worker: a missed deadline or failed call opens it for 1, 2, 4, 8 s; afterwards it is half open and lets a sixteenth
 of the sessions through; an answer in time closes it. Misses noticed late are the fault of the gateway's own loop and do not
-count. With all breakers open the least tripped worker is used; a worker without connection is never used.
+count, and neither does how long anything but a live plan takes. With all breakers open the least tripped worker is used; a worker
+without connection is never used.
 """
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,10 +24,11 @@ from typing import NamedTuple
 import msgspec
 
 from schema.client_messages import KeepReason
-from schema.engine_messages import PlanReply, PlanRequest
+from schema.engine_messages import PlanReply, PlanRequest, player_of
 
 MAX_OPEN_S = 8.0
 HALF_OPEN_SHARE = 16
+LIVE = ""  # kind of the requests that a player is waiting for, frame by frame
 
 
 class Call(NamedTuple):
@@ -53,7 +58,7 @@ class Orders(NamedTuple):
 class PoolLimits(NamedTuple):
     """How much may be under way, and how late the gateway's own loop may notice a deadline."""
 
-    calls_in_flight: int = 4
+    calls_in_flight: int = 4  # of each kind
     requests_per_call: int = 128
     loop_late_s: float = 0.02
 
@@ -71,16 +76,39 @@ class _Pending:
 
 
 @dataclass(slots=True)
+class _Lane:
+    """Requests of one kind for one worker: what waits for it, and what it has."""
+
+    waiting: dict[str, _Pending] = field(default_factory=dict)  # by session: the newest request only
+    calls: dict[int, list[int]] = field(default_factory=dict)  # call id -> tickets in the order sent
+
+    def load(self, call_id: int, requests: int) -> list[_Pending]:
+        """Put the earliest deadlines of what waits into a call."""
+        batch = sorted(self.waiting.values(), key=lambda pending: pending.deadline)[:requests]
+        for pending in batch:
+            del self.waiting[pending.request.session]
+        self.calls[call_id] = [pending.ticket for pending in batch]
+        return batch
+
+
+@dataclass(slots=True)
 class _Worker:
-    """One worker: what waits for it, what it has, and its breaker."""
+    """One worker: its requests, and its breaker."""
 
     name: str
     connected: bool = False
-    waiting: dict[str, _Pending] = field(default_factory=dict)  # by session: the newest request only
-    calls: dict[int, list[int]] = field(default_factory=dict)  # call id -> tickets in the order sent
+    lanes: defaultdict[str, _Lane] = field(default_factory=lambda: defaultdict(_Lane))  # by kind
     trips: int = 0
     opened_at: float = float("-inf")
     open_until: float = float("-inf")
+
+    def lane(self, session: str) -> _Lane:
+        """Where requests of a session wait."""
+        return self.lanes[_kind(session)]
+
+    def answered(self, call_id: int) -> list[int]:
+        """The tickets of a call that ended; none if it was not under way."""
+        return [ticket for lane in self.lanes.values() for ticket in lane.calls.pop(call_id, ())]
 
     def admits(self, session: str, now: float) -> bool:
         """Whether the breaker lets this session through."""
@@ -118,7 +146,8 @@ class PlanPool:
         self._last_ticket += 1
         pending = _Pending(self._last_ticket, request, now + request.slack_ms / 1000.0)
         self._pending[pending.ticket] = pending
-        give_ups = [self._give_up(old, "superseded") for worker in self._workers.values() if (old := worker.waiting.get(request.session))]
+        lanes = [worker.lane(request.session) for worker in self._workers.values()]
+        give_ups = [self._give_up(old, "superseded") for lane in lanes if (old := lane.waiting.get(request.session))]
         if pending.deadline <= now:
             return Orders(give_ups=(*give_ups, self._give_up(pending, "late")))
         heapq.heappush(self._deadlines, (pending.deadline, pending.ticket))
@@ -134,8 +163,7 @@ class PlanPool:
         """The link to a worker is down: what it had or should have got goes to the next owner, or is given up as `unavailable`."""
         lost = self._workers[worker]
         lost.connected = False
-        lost.calls.clear()
-        lost.waiting.clear()
+        lost.lanes.clear()
         moved = [pending for pending in self._pending.values() if pending.worker == worker]
         give_ups = [gone for pending in moved for gone in self._retry(pending, now)]
         return Orders(calls=self._calls(now), give_ups=tuple(give_ups))
@@ -143,12 +171,9 @@ class PlanPool:
     def answered(self, worker: str, call_id: int, replies: Sequence[PlanReply], now: float) -> Orders:
         """A call came back. Replies that do not fit their requests count as a failed call for those requests."""
         owner = self._workers[worker]
-        tickets = owner.calls.pop(call_id, None)
-        if tickets is None:
-            return Orders()
         done: list[PlanReply] = []
         give_ups: list[GiveUp] = []
-        for index, ticket in enumerate(tickets):
+        for index, ticket in enumerate(owner.answered(call_id)):
             pending = self._pending.get(ticket)
             if pending is None:  # given up as late before
                 continue
@@ -157,7 +182,8 @@ class PlanPool:
                 owner.trip(pending.assigned_at, now)
                 give_ups += self._retry(pending, now)
                 continue
-            owner.recover(pending.assigned_at)
+            if _kind(reply.session) == LIVE:
+                owner.recover(pending.assigned_at)
             del self._pending[ticket]
             done.append(reply)
         return Orders(calls=self._calls(now), replies=tuple(done), give_ups=tuple(give_ups))
@@ -174,7 +200,7 @@ class PlanPool:
             pending = self._pending.get(ticket)
             if pending is None:
                 continue
-            if now - deadline <= self._limits.loop_late_s:
+            if now - deadline <= self._limits.loop_late_s and _kind(pending.request.session) == LIVE:
                 self._workers[pending.worker].trip(pending.assigned_at, now)
             give_ups.append(self._give_up(pending, "late"))
         return Orders(give_ups=tuple(give_ups))
@@ -191,7 +217,7 @@ class PlanPool:
 
     def waiting(self) -> int:
         """Requests not sent yet."""
-        return sum(len(worker.waiting) for worker in self._workers.values())
+        return sum(len(lane.waiting) for worker in self._workers.values() for lane in worker.lanes.values())
 
     def _assign(self, pending: _Pending, failed: str | None, now: float) -> list[GiveUp]:
         """Queue a request at its owner, or give it up if no worker is connected."""
@@ -200,11 +226,12 @@ class PlanPool:
             return [self._give_up(pending, "unavailable")]
         pending.worker = owner.name
         pending.assigned_at = now
-        older = owner.waiting.pop(pending.request.session, None)
+        waiting = owner.lane(pending.request.session).waiting
+        older = waiting.pop(pending.request.session, None)
         if older is None or older.ticket < pending.ticket:
-            owner.waiting[pending.request.session] = pending
+            waiting[pending.request.session] = pending
             return [self._give_up(older, "superseded")] if older else []
-        owner.waiting[pending.request.session] = older
+        waiting[pending.request.session] = older
         return [self._give_up(pending, "superseded")]
 
     def _owner(self, session: str, failed: str | None, now: float) -> _Worker | None:
@@ -225,22 +252,29 @@ class PlanPool:
     def _give_up(self, pending: _Pending, reason: KeepReason) -> GiveUp:
         """Report a request as not answered. A call it is part of stays under way."""
         del self._pending[pending.ticket]
-        if pending.worker and self._workers[pending.worker].waiting.get(pending.request.session) is pending:
-            del self._workers[pending.worker].waiting[pending.request.session]
-        return GiveUp(pending.request.session, pending.request.seq, reason)
+        session = pending.request.session
+        if pending.worker:
+            waiting = self._workers[pending.worker].lane(session).waiting
+            if waiting.get(session) is pending:
+                del waiting[session]
+        return GiveUp(session, pending.request.seq, reason)
 
     def _calls(self, now: float) -> tuple[Call, ...]:
         """Everything that may be sent now, earliest deadlines first; each request says how much slack it has left."""
         calls: list[Call] = []
         for worker in self._workers.values():
-            while worker.connected and worker.waiting and len(worker.calls) < self._limits.calls_in_flight:
-                batch = sorted(worker.waiting.values(), key=lambda pending: pending.deadline)[: self._limits.requests_per_call]
-                self._last_call_id += 1
-                for pending in batch:
-                    del worker.waiting[pending.request.session]
-                worker.calls[self._last_call_id] = [pending.ticket for pending in batch]
-                calls.append(Call(worker.name, self._last_call_id, tuple(_with_slack(pending, now) for pending in batch)))
+            for kind, lane in worker.lanes.items():
+                requests = self._limits.requests_per_call if kind == LIVE else 1
+                while worker.connected and lane.waiting and len(lane.calls) < self._limits.calls_in_flight:
+                    self._last_call_id += 1
+                    batch = lane.load(self._last_call_id, requests)
+                    calls.append(Call(worker.name, self._last_call_id, tuple(_with_slack(pending, now) for pending in batch)))
         return tuple(calls)
+
+
+def _kind(session: str) -> str:
+    """What is asked for: what stands behind the player in the session of a request."""
+    return session.removeprefix(player_of(session))
 
 
 def _rank(session: str, worker: str) -> int:

@@ -1,25 +1,27 @@
 """From the state of a jam to a plan request, and from the worker's reply to the plan that is sent. Pure.
 
 A plan is a pure function of its `Situation` (P8). Chords that are known beforehand are given to the worker, not asked of it:
-what sounded, what is committed (P2), and N for the rest of the initial silence (P7).
+what sounded, what is committed (P2), and N for the rest of the initial silence (P7). After a warm start (P10) the worker is
+shown other chords in that silence than what is sent, which stays N.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from gateway.jam import Jam, Planned, open_melody
+from gateway.jam import Jam, Planned, WarmStart, open_melody
 from schema.chords import print_symbol
-from schema.client_messages import ChordRun, Plan, Settings, Timing
+from schema.client_messages import ChordRun, Plan, Settings, SymbolRun, Timing
 from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms, window_start
-from schema.plan import ChordPlan, committed_chords, committed_until, plan_frames, runs
-from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break
+from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs
+from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break, sounded
 from schema.voicing import voice
 
 HEAD_START_FRAMES = 4  # P7: plans begin this long before the silence ends
 SLACK_SHARE = 0.8  # of a frame; the rest is for the way to the client
 
-_voice = lru_cache(maxsize=16_384)(voice)  # plans repeat most of the plan before
+lead = lru_cache(maxsize=16_384)(voice)  # plans repeat most of the plan before
 
 
 class Situation(NamedTuple):
@@ -30,11 +32,19 @@ class Situation(NamedTuple):
     settings: Settings
     seed: int
     bar_line: int
+    opening: tuple[int, ...] | None = (
+        None  # chords of all frames before the plan as the offline model has them; the plan goes on from there
+    )
 
     @property
     def first_frame(self) -> int:
         """First frame of the plan."""
         return self.jam.frame + 1
+
+    @property
+    def silence_until(self) -> int:
+        """The first frame after the initial silence (P7)."""
+        return self.settings.silence_beats * FRAMES_PER_BEAT
 
     @property
     def earlier(self) -> ChordPlan | None:
@@ -44,9 +54,8 @@ class Situation(NamedTuple):
 
 def is_listening(situation: Situation) -> bool:
     """Whether the tick comes too early in the initial silence to be answered by a plan (P7)."""
-    silence_frames = situation.settings.silence_beats * FRAMES_PER_BEAT
     begun = situation.previous is not None or situation.jam.running != NOTHING
-    return not begun and situation.first_frame < silence_frames - HEAD_START_FRAMES
+    return not begun and situation.first_frame < situation.silence_until - HEAD_START_FRAMES
 
 
 def plan_request(situation: Situation, *, session: str, seq: int, waited_ms: float) -> PlanRequest:
@@ -63,27 +72,36 @@ def plan_request(situation: Situation, *, session: str, seq: int, waited_ms: flo
         window_start=start,
         first_frame=first_frame,
         lookahead_frames=lookahead,
-        chords=pack_values((*jam.chords[offset:], *_known_chords(situation, first_frame + lookahead))),
+        chords=pack_values(_shown_chords(situation, first_frame + lookahead)[offset:]),
         melody=pack_values((*jam.melody[offset:], *open_melody(jam))),
         temperature=settings.temperature,
         beats_per_bar=settings.beats_per_bar,
         bar_line=situation.bar_line,
         density=DENSITIES.index(settings.density),
         style=STYLES.index(settings.style),
-        slack_ms=max(0.0, SLACK_SHARE * frame_budget_ms(settings.bpm) - waited_ms),
+        slack_ms=slack_ms(settings, waited_ms),
     )
+
+
+def slack_ms(settings: Settings, waited_ms: float) -> float:
+    """What is left of a frame for the workers."""
+    return max(0.0, SLACK_SHARE * frame_budget_ms(settings.bpm) - waited_ms)
 
 
 def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation) -> Planned:
     """The plan a worker's reply makes. A reply that breaks the request's terms is a bug of ours."""
-    first_frame, settings, running = request.first_frame, situation.settings, situation.jam.running
-    values = unpack_values(reply.chords)
-    known = _known_chords(situation, first_frame + request.lookahead_frames)
+    first_frame, settings = request.first_frame, situation.settings
+    values, shown = unpack_values(reply.chords), unpack_values(request.chords)
+    past = first_frame - request.window_start
+    given = shown[past:]
     assert len(values) == request.lookahead_frames, f"expected {request.lookahead_frames} chords, got {len(values)}"
-    assert values[: len(known)] == known, f"expected the known chords {known}, got {values[: len(known)]}"
-    assert first_break([running, *values], NUM_CHORDS) is None, f"expected chords that may follow {running}, got {values}"
+    assert values[: len(given)] == given, f"expected the known chords {given}, got {values[: len(given)]}"
+    assert first_break([shown[past - 1], *values], NUM_CHORDS) is None, f"expected chords that may follow {shown[past - 1]}, got {values}"
+    known = _known_chords(situation, first_frame + request.lookahead_frames)
+    running = known[-1] if known else situation.jam.running
+    chords = (*known, *sounded(values[len(known) :], running, NUM_CHORDS))
     until = committed_until(situation.earlier, first_frame, settings.commit_beats * FRAMES_PER_BEAT)
-    plan = ChordPlan(first_frame, until, tuple(values))
+    plan = ChordPlan(first_frame, until, chords)
     return Planned(request.seq, plan, _pitches(plan, situation), _decided(plan, situation))
 
 
@@ -96,29 +114,55 @@ def planned_again(seq: int, plan: ChordPlan, jam: Jam, settings: Settings) -> Pl
 def _known_chords(situation: Situation, end_frame: int) -> list[int]:
     """The chords from the plan's first frame that are not the worker's to choose: committed ones, then N while the silence lasts."""
     committed = committed_chords(situation.earlier, situation.first_frame, situation.jam.running)
-    silent_until = min(end_frame, situation.settings.silence_beats * FRAMES_PER_BEAT)
+    silent_until = min(end_frame, situation.silence_until)
     return committed + [NOTHING] * (silent_until - situation.first_frame - len(committed))
 
 
-def plan_message(planned: Planned, timing: Timing) -> Plan:
-    """The plan as the client gets it: runs of chords with symbol and pitches (P1, P9)."""
+def _shown_chords(situation: Situation, end_frame: int) -> list[int]:
+    """The chords a worker is given, from the jam's first frame on: what sounded and what is known, as a warm start lets them look."""
+    if situation.opening is not None:
+        return [*situation.opening]
+    jam = situation.jam
+    chords = [*jam.chords, *_known_chords(situation, end_frame)]
+    return chords if jam.warm_start is None else jam.warm_start.shown(chords, jam.first_frame)
+
+
+def plan_message(planned: Planned, timing: Timing, warm_start: WarmStart | None = None) -> Plan:
+    """The plan as the client gets it: runs of chords with symbol and pitches (P1, P9), and the warm start until it has it (P10)."""
     first_frame = planned.plan.first_frame
     return Plan(
         seq=planned.seq,
         first_frame=first_frame,
         committed_until=planned.plan.committed_until,
-        chords=[
-            ChordRun(
-                start=run.start,
-                length=run.length,
-                symbol=print_symbol(chord_of(run.value)),
-                pitches=list(planned.pitches[run.start - first_frame]),
-                onset=run.onset,
-            )
-            for run in runs(planned.plan.chords, first_frame)
-        ],
+        chords=[chord_run(run, planned.pitches[run.start - first_frame]) for run in runs(planned.plan.chords, first_frame)],
         timing=timing,
+        warm_start=symbol_runs(warm_start) if warm_start else [],
     )
+
+
+def timing_of(reply: PlanReply, gateway_ms: float) -> Timing:
+    """Where the time went, of which `gateway_ms` is all."""
+    return Timing(
+        gateway_ms=gateway_ms,
+        queue_ms=reply.queue_ms,
+        device_ms=reply.device_ms,
+        steps=reply.steps,
+        reused=reply.reused,
+        batch=reply.batch,
+    )
+
+
+def chord_run(run: Run, pitches: Sequence[int]) -> ChordRun:
+    """A run with the pitches to play (P9)."""
+    return ChordRun(start=run.start, length=run.length, symbol=print_symbol(chord_of(run.value)), pitches=list(pitches), onset=run.onset)
+
+
+def symbol_runs(warm_start: WarmStart) -> list[SymbolRun]:
+    """A warm start as it travels (P10, H8)."""
+    return [
+        SymbolRun(run.start, run.length, print_symbol(chord_of(run.value)), run.onset)
+        for run in runs(warm_start.chords, warm_start.first_frame)
+    ]
 
 
 def revision(previous: Planned | None, planned: Planned) -> tuple[int, int]:
@@ -139,7 +183,7 @@ def _pitches(plan: ChordPlan, situation: Situation) -> tuple[tuple[int, ...], ..
         if run.onset and previous and run.start < previous.plan.committed_until:
             voicing = previous.pitches[run.start - previous.plan.first_frame]
         elif run.onset:
-            voicing = _voice(chord_of(run.value), voicing, situation.settings.voicing)
+            voicing = lead(chord_of(run.value), voicing, situation.settings.voicing)
         result += [() if run.value == NOTHING else voicing] * run.length
     return tuple(result)
 

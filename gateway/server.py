@@ -1,206 +1,33 @@
-"""The players' port: one `_Player` per connection, the workers behind them, and the one map from errors to close codes. Shell.
+"""The players' port: one `Player` per connection, and the workers behind them. Shell.
 
-A message's way: `connection` counts and reads it, `_Player` decodes it, `session` decides, `outbox` keeps what is to be sent,
-`_Player` sends it. Requests leave through `LocalPool.submit`; replies come back through `Gateway.plan_ready`.
+A message's way: `connection` counts and reads it, `player` decodes it, `session` decides, `outbox` keeps what is to be sent,
+`player` sends it. Requests leave through `LocalPool.submit`; replies come back through `Gateway.plan_ready`.
 """
 
 import asyncio
-import logging
-import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from http import HTTPStatus
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Self, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from gateway.admission import Handshakes, Rate, Seats, Verdict
 from gateway.connection import PlayerConnection, listening_socket
-from gateway.errors import Judged, NoHello
 from gateway.local_pool import LocalPool, log_bug
 from gateway.metrics import HttpAnswer, Metrics, MetricsPort
-from gateway.outbox import Outbox
 from gateway.plan_pool import GiveUp
-from gateway.session import Effects, Session
+from gateway.player import Player
+from gateway.session import live_models
 from gateway.settings import GatewaySettings
 from schema import codes
-from schema.client_messages import SUBPROTOCOLS, Configured, Error, GatewayMessage, Moving, Settings, Tick
-from schema.codec import decode_client, encode
-from schema.codes import ERRORS, Close, ErrorCode, ProtocolError
-from schema.engine_messages import ModelInfo, PlanReply, WorkerState
-from schema.grid import frame_budget_ms
-
-log = logging.getLogger("sideman.gateway")
-
-
-def close_for(problem: Exception) -> Close:
-    """What the peer is told about what went wrong: the only map from errors to close codes."""
-    match problem:
-        case NoHello():
-            return codes.NO_HELLO
-        case Judged():
-            return problem.close
-        case TimeoutError():  # a message could not be sent in time
-            return codes.SLOW_CLIENT
-        case _:
-            return codes.BUG
-
-
-class _Player:
-    """One connection and its session."""
-
-    def __init__(self, gateway: "Gateway", connection: PlayerConnection, subprotocol: str) -> None:
-        self.session_id = secrets.token_hex(8)
-        self._gateway = gateway
-        self._connection = connection
-        self._subprotocol = subprotocol
-        self._limits = gateway.settings
-        self._settings = gateway.first_settings()  # as the player was last told
-        self._session = Session(
-            session_id=self.session_id,
-            seed=secrets.randbits(32),
-            models=gateway.models,
-            settings=self._settings,
-            limits=self._limits.limits(),
-        )
-        self._outbox = Outbox(self._limits.max_unacknowledged, self._limits.unacknowledged_timeout_s)
-        self._wake = asyncio.Event()
-        self._closing: Close | None = None
-
-    async def play(self) -> None:
-        """Serve the connection until it ends."""
-        writing = asyncio.get_running_loop().create_task(self._write())
-        try:
-            await self._read()
-        except ConnectionClosed:
-            writing.cancel()
-        except Exception as problem:
-            self._fail(problem)
-        if self._connection.ended_with is not None:
-            writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-
-    def leave(self, close: Close) -> None:
-        """Send what is queued, then close; the first reason counts."""
-        self._closing = self._closing or close
-        self._wake.set()
-
-    def say(self, *messages: GatewayMessage) -> None:
-        """Queue messages."""
-        for message in messages:
-            self._outbox.put(message, self._gateway.now())
-            if isinstance(message, Configured):
-                self._settings = message.settings
-        self._wake.set()
-
-    def look_after(self, now: float) -> None:
-        """End the connection if its peer is silent, or applies no plans."""
-        close = self._outbox.overdue(now)
-        if close is not None:
-            self._connection.end(close)
-        else:
-            self._connection.look_alive(now)
-
-    def _answer(self, decide: Callable[[], Effects]) -> None:
-        """Let the session decide about a reply or a give-up. A bug ends this session and no other."""
-        if self._closing is None:
-            try:
-                self._carry_out(decide())
-            except Exception as problem:
-                self._fail(problem)
-
-    def receive_reply(self, reply: PlanReply) -> None:
-        """A worker answered."""
-        self._answer(lambda: self._session.receive_reply(reply, self._gateway.now()))
-
-    def give_up(self, given_up: GiveUp) -> None:
-        """No worker will answer."""
-        self._answer(lambda: self._session.give_up(given_up.seq, given_up.reason, self._gateway.now()))
-
-    def _fail(self, problem: Exception) -> None:
-        close = close_for(problem)
-        if close is codes.BUG:
-            log.error("session %s: a bug of ours", self.session_id, exc_info=problem)
-        self.leave(close)
-
-    def _carry_out(self, effects: Effects) -> None:
-        if effects.acknowledged is not None:
-            self._outbox.acknowledge(effects.acknowledged)
-        self.say(*effects.messages)
-        self._gateway.metrics.effects(effects, self._settings.model)
-        if effects.close is not None:
-            self.leave(effects.close)
-        if effects.request is not None:
-            self._gateway.pool.submit(effects.request)
-
-    async def _read(self) -> None:
-        """Take messages until the connection ends or is to be closed. Raises ConnectionClosed, NoHello, Judged."""
-        try:
-            async with asyncio.timeout(self._limits.hello_timeout_s) as hello_time:
-                while self._closing is None and self._connection.ended_with is None:
-                    data = await self._connection.recv()
-                    if self._take(data):
-                        hello_time.reschedule(None)
-        except TimeoutError:
-            raise NoHello from None
-
-    def _take(self, data: str | bytes) -> bool:
-        """Judge, decode and carry out one message; whether it was accepted (the first one that is, is the hello). Raises Judged."""
-        now = self._gateway.now()
-        verdict = self._connection.admission.message(now)
-        _end_if_judged(verdict)
-        if verdict is Verdict.SLOW_DOWN:
-            expected = f"at most {self._limits.messages_per_second:g} messages a second"
-            problem = ProtocolError(ErrorCode.SLOW_DOWN, field="", expected=expected, got="more")
-            self.say(_error(problem))
-            return False
-        try:
-            started = perf_counter()
-            message = decode_client(data, self._subprotocol)
-            self._gateway.metrics.stage.labels("decode").observe(perf_counter() - started)
-            self._gateway.metrics.messages.labels(str(message.__struct_config__.tag)).inc()
-            if isinstance(message, Tick) and message.round_trip_ms is not None:
-                self._gateway.metrics.measured(message.round_trip_ms, frame_budget_ms(self._settings.bpm))
-            self._carry_out(self._session.receive(message, now))
-        except ProtocolError as problem:
-            self.say(_error(problem))
-            _end_if_judged(self._connection.admission.refused(now))
-            return False
-        return True
-
-    async def _write(self) -> None:
-        """Send what the outbox gives; close when that is asked for and all is sent."""
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while (message := self._outbox.next_message(self._gateway.now())) is not None:
-                    await self._send(message)
-                if self._closing is not None:
-                    await self._connection.close(*self._closing)
-                    return
-        except ConnectionClosed:
-            return
-        except Exception as problem:
-            self._fail(problem)
-            self._connection.end(close_for(problem))
-
-    async def _send(self, message: GatewayMessage) -> None:
-        started = perf_counter()
-        try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                await self._connection.send(encode(message, self._subprotocol))
-        except TimeoutError as problem:
-            self._connection.abort(close_for(problem))
-            return
-        self._gateway.metrics.stage.labels("write").observe(perf_counter() - started)
-        self._gateway.metrics.sent(message)
+from schema.client_messages import SUBPROTOCOLS, Moving, Settings
+from schema.engine_messages import ModelInfo, PlanReply, WorkerState, player_of
 
 
 class Gateway:
@@ -213,7 +40,7 @@ class Gateway:
         self.now = monotonic  # uvloop's own clock counts whole milliseconds and stands still while the loop is busy
         self.pool = LocalPool(settings, self)
         self.port = self.metrics_port = 0
-        self._players: dict[str, _Player] = {}
+        self._players: dict[str, Player] = {}
         self._seats = Seats(settings.max_sessions, settings.max_sessions_per_address)
         overall = Rate(settings.handshakes_per_second, settings.handshake_burst)
         per_address = Rate(settings.address_handshakes_per_second, settings.address_handshake_burst)
@@ -300,16 +127,16 @@ class Gateway:
             self.metrics.close_code(connection.final_code())
 
     async def _seat(self, connection: PlayerConnection) -> None:
-        """Give a connection a seat and a player, as long as it lasts (C1, C8). Before any worker came there are no seats."""
+        """Give a connection a seat and a player, as long as it lasts (C1, C8). Without a model to play with there are no seats."""
         if connection.subprotocol is None:
             await connection.close(*codes.UNKNOWN_PROTOCOL)
             return
         address = connection.address
-        close = codes.FULL_HOUSE if not self.models else self._seats.admit(address).close
+        close = codes.FULL_HOUSE if not live_models(self.models) else self._seats.admit(address).close
         if close is not None:
             await connection.close(*close)
             return
-        player = _Player(self, connection, connection.subprotocol)
+        player = Player(self, connection, connection.subprotocol)
         self._players[player.session_id] = player
         self.metrics.sessions.set(len(self._players))
         try:
@@ -320,19 +147,19 @@ class Gateway:
             self.metrics.sessions.set(len(self._players))
 
     def first_settings(self) -> Settings:
-        """What holds for a new session: the first model and the temperature it suggests."""
-        model = next(iter(self.models.values()))
+        """What holds for a new session: the first live model and the temperature it suggests."""
+        model = next(iter(live_models(self.models).values()))
         return Settings(model=model.name, temperature=model.temperature)
 
     def plan_ready(self, reply: PlanReply) -> None:
         """A request was answered; its player may have gone."""
-        player = self._players.get(reply.session)
+        player = self._players.get(player_of(reply.session))
         if player is not None:
             player.receive_reply(reply)
 
     def plan_given_up(self, given_up: GiveUp) -> None:
         """A request will not be answered; its player may have gone."""
-        player = self._players.get(given_up.session)
+        player = self._players.get(player_of(given_up.session))
         if player is not None:
             player.give_up(given_up)
 
@@ -389,12 +216,3 @@ class Gateway:
 def _choose_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """C1: ours in our order; none is accepted here, so that the close code can say what is wrong."""
     return next((Subprotocol(name) for name in SUBPROTOCOLS if name in offered), None)
-
-
-def _end_if_judged(verdict: Verdict) -> None:
-    if verdict.close is not None:
-        raise Judged(verdict.close)
-
-
-def _error(problem: ProtocolError) -> Error:
-    return Error(code=problem.code, message=str(problem), field=problem.field, seq=problem.seq, retry=ERRORS[problem.code].retry)

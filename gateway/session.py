@@ -7,17 +7,34 @@ Flow of one tick: what sounded is brought up to its frame (`jam`), then it is an
     request      to a worker, if none is under way; answered by `receive_reply` or `give_up`
     waiting      while a request is under way, so that each plan builds on the one before; a newer tick supersedes it
     superseded   waiting or under way when `history` or `reset` replaced the jam
+The first plan of a jam may take two requests, one after the other (`warm_start`). Beside all that, one `harmony` may be under way.
 The caller submits `Effects.request`, and reports its outcome once. Outcomes of abandoned requests are ignored.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from gateway.jam import MAX_JUMP_FRAMES, Jam, Planned, Sounding, begin, decision_age, note_in_chord, play, unplanned_frames
-from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_from, revision
+from gateway import warm_start
+from gateway.errors import error_message
+from gateway.harmony import HARMONIZE, Harmony, harmony_for
+from gateway.jam import (
+    Jam,
+    Planned,
+    Sounding,
+    WarmStart,
+    begin,
+    check_tick,
+    decision_age,
+    note_in_chord,
+    play,
+    refused,
+    unplanned_frames,
+)
+from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_from, revision, timing_of
 from gateway.resume import resume
+from gateway.warm_start import WARM_START
 from schema.client_messages import (
     PROTOCOL_VERSION,
     Applied,
@@ -26,6 +43,7 @@ from schema.client_messages import (
     Configure,
     Configured,
     GatewayMessage,
+    Harmonize,
     Hello,
     History,
     Keep,
@@ -34,7 +52,6 @@ from schema.client_messages import (
     Reset,
     Settings,
     Tick,
-    Timing,
     Welcome,
 )
 from schema.codes import BYE, Close, ErrorCode, ProtocolError
@@ -57,6 +74,7 @@ class Effects(NamedTuple):
     revised_chords: int = 0  # frames of `planned_overlap` whose chord the new plan changed
     planned_overlap: int = 0  # frames that the new plan and the one before cover and the one before left open
     note_in_chord: tuple[int, int] = (0, 0)  # newly complete frames with note and chord: in how many the note is a chord tone, and all
+    warm_start: Literal["done"] | KeepReason | None = None  # how the warm start that was tried came out
 
 
 class _Asked(NamedTuple):
@@ -72,6 +90,15 @@ class _Flight(NamedTuple):
     asked: _Asked
     request: PlanRequest
     situation: Situation
+
+    @property
+    def opens(self) -> bool:
+        """Whether an offline model was asked, for the opening of a warm start."""
+        return self.request.session.endswith(WARM_START)
+
+    def waits_for(self, session: str, seq: int) -> bool:
+        """Whether this is the request of that name."""
+        return (self.request.session, self.request.seq) == (session, seq)
 
 
 class Session:
@@ -94,18 +121,22 @@ class Session:
         self._previous: Planned | None = None  # the last plan sent
         self._flight: _Flight | None = None
         self._waiting: _Asked | None = None
+        self._untold: WarmStart | None = None  # what plans bring until one of them is applied (P10)
+        self._harmony: Harmony | None = None
 
     def receive(self, message: ClientMessage, now: float) -> Effects:
         """Answer a client message. Raises ProtocolError, with the state untouched (E2)."""
         if isinstance(message, Hello):
             return self._hello()
         if not self._welcomed:
-            seq = message.seq if isinstance(message, Tick) else None
+            seq = message.seq if isinstance(message, Tick | Harmonize) else None
             kind = str(message.__struct_config__.tag)
             raise ProtocolError(ErrorCode.HELLO_FIRST, field="$.type", expected="hello", got=kind, seq=seq)
         match message:
             case Tick():
                 return self._tick(message, now)
+            case Harmonize():
+                return self._harmonize(message)
             case Configure():
                 return self._configure(message)
             case History():
@@ -116,26 +147,48 @@ class Session:
                 return Effects(close=BYE)
 
     def receive_reply(self, reply: PlanReply, now: float) -> Effects:
-        """Turn a worker's reply into the answer of its tick, and ask for the tick that waited. A reply nobody waits for has no effect."""
-        flight = self._flight
-        if flight is None or flight.request.seq != reply.seq:
-            return Effects()
+        """Turn a worker's reply into what it was asked for. A reply nobody waits for has no effect."""
         if reply.problem:
-            return self.give_up(reply.seq, "unavailable", now)
-        planned = planned_from(reply, flight.request, flight.situation)
-        changed, overlap = revision(flight.situation.previous, planned)
+            return self.give_up(reply.session, reply.seq, "unavailable", now)
+        if self._harmonizes(reply.session, reply.seq):
+            return self._harmonized(reply)
+        flight = self._flight
+        if flight is None or not flight.waits_for(reply.session, reply.seq):
+            return Effects()
+        if flight.opens:
+            situation = warm_start.opened(reply, flight.situation)
+            return Effects(request=self._request_plan(flight.asked, situation, now))
+        return self._planned(reply, flight, now)
+
+    def give_up(self, session: str, seq: int, reason: KeepReason, now: float) -> Effects:
+        """Say that no worker answers the request `seq` of `session`. A request that is not under way has no effect."""
+        if self._harmonizes(session, seq):
+            return self._give_up_harmony(seq, reason)
+        flight = self._flight
+        if flight is None or not flight.waits_for(session, seq):
+            return Effects()
+        return Effects((Keep(seq, reason),), self._next_request(now), warm_start=reason if flight.opens else None)
+
+    def _planned(self, reply: PlanReply, flight: _Flight, now: float) -> Effects:
+        """Answer the tick with its plan, and ask for the tick that waited."""
+        situation = flight.situation
+        planned = planned_from(reply, flight.request, situation)
+        changed, overlap = revision(situation.previous, planned)
+        if situation.opening is not None:
+            self._untold = warm_start.settled(reply, situation)
+            self._jam = self._played()._replace(warm_start=self._untold)
         self._previous = planned
         self._sent[planned.seq] = planned
         if len(self._sent) > MAX_SENT_PLANS:
             del self._sent[next(iter(self._sent))]
-        message = plan_message(planned, _timing(reply, flight.asked, now))
-        return Effects((message,), self._next_request(now), revised_chords=changed, planned_overlap=overlap)
-
-    def give_up(self, seq: int, reason: KeepReason, now: float) -> Effects:
-        """Answer the tick `seq` without a plan, and ask for the tick that waited. A tick that is not under way has no effect."""
-        if self._flight is None or self._flight.request.seq != seq:
-            return Effects()
-        return Effects((Keep(seq, reason),), self._next_request(now))
+        timing = timing_of(reply, gateway_ms=(now - flight.asked.arrived) * 1000.0)
+        return Effects(
+            (plan_message(planned, timing, self._untold),),
+            self._next_request(now),
+            revised_chords=changed,
+            planned_overlap=overlap,
+            warm_start=None if situation.opening is None else "done",
+        )
 
     # ---- messages ----
 
@@ -147,7 +200,7 @@ class Session:
             session=self._id,
             seed=self._seed,
             version=PROTOCOL_VERSION,
-            models=list(self._models),
+            models=list(live_models(self._models)),
             settings=self._settings,
             limits=self._limits,
         )
@@ -179,6 +232,7 @@ class Session:
         if message.seed is not None:
             self._seed = message.seed
         self._bar_line = message.bar_line
+        self._untold = None
         return effects
 
     def _reset(self) -> Effects:
@@ -186,13 +240,13 @@ class Session:
         effects = self._abandon()
         self._jam = None
         self._least_frame = 0
-        self._applied = self._previous = None
+        self._applied = self._previous = self._untold = None
         self._bar_line = 0
         return effects._replace(messages=(*effects.messages, self._configured()))
 
     def _tick(self, tick: Tick, now: float) -> Effects:
         jam = self._jam or begin(tick.frame)
-        self._check_tick(tick, jam)
+        check_tick(tick, jam, least_frame=self._least_frame, least_seq=self._least_seq)
         sounding = self._sounding(tick, jam)
         events = [NoteEvent(event.frame, event.pitch, event.on) for event in tick.events]
         silence_frames = self._settings.silence_beats * FRAMES_PER_BEAT
@@ -203,6 +257,7 @@ class Session:
         if sounding.planned is not None and sounding.planned is not self._applied:
             self._applied = sounding.planned
             self._sent = {seq: sent for seq, sent in self._sent.items() if seq > sounding.planned.seq}  # only newer plans count (P3)
+            self._untold = None
         messages, request = self._answer(_Asked(tick.seq, now), now)
         return Effects(
             messages,
@@ -213,11 +268,45 @@ class Session:
             note_in_chord=note_in_chord(self._jam, jam.frame),
         )
 
+    # ---- whole melodies ----
+
+    def _harmonize(self, message: Harmonize) -> Effects:
+        """Begin to harmonise (W1)."""
+        if self._harmony is not None:
+            raise ProtocolError(ErrorCode.BUSY, field="$.harmonize", expected="one at a time", got="another", seq=message.seq)
+        model = offline_model(self._models)
+        if model is None:
+            expected = "an offline model in this gateway"
+            raise ProtocolError(ErrorCode.UNKNOWN_MODEL, field="$.harmonize", expected=expected, got="none", seq=message.seq)
+        harmony = harmony_for(message, session=self._id + HARMONIZE, model=model.name, settings=self._settings, seed=self._seed)
+        if harmony.done:
+            return Effects((harmony.next_part(),))
+        self._harmony = harmony
+        return Effects(request=harmony.next_request())
+
+    def _harmonizes(self, session: str, seq: int) -> bool:
+        return self._harmony is not None and (self._harmony.session, self._harmony.seq) == (session, seq)
+
+    def _harmonized(self, reply: PlanReply) -> Effects:
+        """Tell a part, and ask for the next one (W2)."""
+        harmony = self._harmony
+        assert harmony is not None, "expected a reply that is waited for"
+        part = harmony.take(reply)
+        if harmony.done:
+            self._harmony = None
+        return Effects((part,), harmony.next_request())
+
+    def _give_up_harmony(self, seq: int, reason: KeepReason) -> Effects:
+        self._harmony = None
+        expected, got = "chords from a worker in time", f"none ({reason})"
+        return Effects((error_message(ProtocolError(ErrorCode.UNAVAILABLE, field="$.harmonize", expected=expected, got=got, seq=seq)),))
+
     # ---- checks ----
 
     def _check_settings(self, message: Configure) -> None:
-        if message.model is not None and message.model not in self._models:
-            known = ", ".join(self._models) or "no model yet"
+        live = live_models(self._models)
+        if message.model is not None and message.model not in live:
+            known = ", ".join(live) or "no model yet"
             raise ProtocolError(ErrorCode.UNKNOWN_MODEL, field="$.configure.model", expected=f"one of: {known}", got=repr(message.model))
         lookahead = self._settings.lookahead_beats if message.lookahead_beats is None else message.lookahead_beats
         commit = self._settings.commit_beats if message.commit_beats is None else message.commit_beats
@@ -228,21 +317,6 @@ class Session:
             got = str(getattr(message, named))
             raise ProtocolError(ErrorCode.BAD_SETTING, field=f"$.configure.{named}", expected=bound, got=got)
 
-    def _check_tick(self, tick: Tick, jam: Jam) -> None:
-        """Rules T1, T2 and T4."""
-        if tick.seq < self._least_seq:
-            raise _refused(tick, ErrorCode.BAD_FIELD, "seq", f"{self._least_seq} or more, rising from tick to tick", tick.seq)
-        if tick.frame < self._least_frame:
-            raise _refused(tick, ErrorCode.FRAME_BACKWARDS, "frame", f"{self._least_frame} or later", tick.frame)
-        if tick.frame > jam.frame + MAX_JUMP_FRAMES:
-            raise _refused(tick, ErrorCode.FRAME_JUMP, "frame", f"{jam.frame + MAX_JUMP_FRAMES} or earlier", tick.frame)
-        earliest = jam.frame
-        for index, event in enumerate(tick.events):
-            if not earliest <= event.frame <= tick.frame:
-                expected = f"a frame from {earliest} to {tick.frame}, in order of time"
-                raise _refused(tick, ErrorCode.BAD_EVENT, f"events[{index}].frame", expected, event.frame)
-            earliest = event.frame
-
     def _sounding(self, tick: Tick, jam: Jam) -> Sounding:
         """Which plan sounded in which of the frames since the last tick (T5); without news the plan before sounds on."""
         applied: Applied | None = tick.applied
@@ -251,10 +325,10 @@ class Session:
         planned = self._sent.get(applied.seq)
         if planned is None:
             expected = "the seq of a plan sent since the one applied before"
-            raise _refused(tick, ErrorCode.UNKNOWN_PLAN, "applied.seq", expected, applied.seq)
+            raise refused(tick, ErrorCode.UNKNOWN_PLAN, "applied.seq", expected, applied.seq)
         if not jam.frame < applied.from_frame <= tick.frame:
             expected = f"a frame from {jam.frame + 1} to {tick.frame}, since the last tick"
-            raise _refused(tick, ErrorCode.BAD_FIELD, "applied.from_frame", expected, applied.from_frame)
+            raise refused(tick, ErrorCode.BAD_FIELD, "applied.from_frame", expected, applied.from_frame)
         return Sounding(self._applied, planned, applied.from_frame)
 
     # ---- answers ----
@@ -275,7 +349,15 @@ class Session:
         asked, self._waiting, self._flight = self._waiting, None, None
         if asked is None:
             return None
-        situation = self._situation()
+        situation, offline = self._situation(), offline_model(self._models)
+        if offline is None or not warm_start.is_due(situation):
+            return self._request_plan(asked, situation, now)
+        session, waited_ms = self._id + WARM_START, (now - asked.arrived) * 1000.0
+        request = warm_start.opening_request(situation, offline.name, session=session, seq=asked.seq, waited_ms=waited_ms)
+        self._flight = _Flight(asked, request, situation)
+        return request
+
+    def _request_plan(self, asked: _Asked, situation: Situation, now: float) -> PlanRequest:
         request = plan_request(situation, session=self._id, seq=asked.seq, waited_ms=(now - asked.arrived) * 1000.0)
         self._flight = _Flight(asked, request, situation)
         return request
@@ -289,9 +371,12 @@ class Session:
         messages = tuple(Keep(seq, "superseded") for seq in unanswered)
         return Effects(messages, acknowledged=self._least_seq - 1 if self._least_seq else None)
 
-    def _situation(self) -> Situation:
+    def _played(self) -> Jam:
         assert self._jam is not None, "expected a tick before a plan"
-        return Situation(self._jam, self._previous, self._settings, self._seed, self._bar_line)
+        return self._jam
+
+    def _situation(self) -> Situation:
+        return Situation(self._played(), self._previous, self._settings, self._seed, self._bar_line)
 
     def _configured(self) -> Configured:
         """The settings, and the first frame of the next plan that is asked for (S1); 0 before the first tick."""
@@ -300,16 +385,11 @@ class Session:
         return Configured(self._settings, self._least_frame if self._waiting else self._least_frame + 1)
 
 
-def _refused(tick: Tick, code: ErrorCode, field: str, expected: str, got: int) -> ProtocolError:
-    return ProtocolError(code, field=f"$.tick.{field}", expected=expected, got=str(got), seq=tick.seq)
+def live_models(models: Mapping[str, ModelInfo]) -> dict[str, ModelInfo]:
+    """The models a player may choose, by name."""
+    return {name: model for name, model in models.items() if not model.is_offline}
 
 
-def _timing(reply: PlanReply, asked: _Asked, now: float) -> Timing:
-    return Timing(
-        gateway_ms=(now - asked.arrived) * 1000.0,
-        queue_ms=reply.queue_ms,
-        device_ms=reply.device_ms,
-        steps=reply.steps,
-        reused=reply.reused,
-        batch=reply.batch,
-    )
+def offline_model(models: Mapping[str, ModelInfo]) -> ModelInfo | None:
+    """The model for warm starts and whole melodies, if there is one."""
+    return next((model for model in models.values() if model.is_offline), None)

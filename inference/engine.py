@@ -64,7 +64,7 @@ class Engine:
     def __init__(
         self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket], devices: Sequence[jax.Device] | None = None
     ) -> None:
-        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the buckets' rows are those of each device (all local ones)."""
+        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the rows of buckets are per device (default: all local)."""
         self.sizes = sizes
         self._devices = list(jax.local_devices() if devices is None else devices)
         self.devices = len(self._devices)

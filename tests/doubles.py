@@ -13,13 +13,14 @@ from schema import codes
 from schema.chords import Chord
 from schema.client_messages import Configure, Hello, Welcome
 from schema.codec import MSGPACK, decode_call, decode_gateway, encode, encode_answers
-from schema.engine_messages import ModelInfo, PlanAnswers, PlanReply, PlanRequest, WorkerState, pack_values, unpack_values
+from schema.engine_messages import OFFLINE, ModelInfo, PlanAnswers, PlanReply, PlanRequest, WorkerState, pack_values, unpack_values
 from schema.grid import place_in_bar
-from schema.tokens import NOTHING, NUM_CHORDS, chord_hold, chord_onset, held
+from schema.tokens import NOTHING, NUM_CHORDS, NUM_PITCHES, chord_hold, chord_onset, held, is_onset, pitch_of
 
 FRAME = struct.Struct("<IQ")
 C_MAJOR = Chord(0, "maj")
 MODELS = (ModelInfo("toy", "Online", 0.8), ModelInfo("toy-s", "RL-S", 1.0))
+OFFLINE_MODEL = ModelInfo("toy-offline", OFFLINE, 0.8)
 
 
 def plan_by_hand(request: PlanRequest) -> list[int]:
@@ -35,11 +36,24 @@ def plan_by_hand(request: PlanRequest) -> list[int]:
     return chords[: max(request.lookahead_frames, len(chords))]
 
 
+def harmonize_by_hand(request: PlanRequest) -> list[int]:
+    """What an offline model might answer: the major chord on the note that is heard, struck with it and held as long; N in rests."""
+    chords, melody = unpack_values(request.chords), unpack_values(request.melody)
+    first = request.first_frame - request.window_start
+    for note in melody[len(chords) : first + request.lookahead_frames]:
+        pitch = pitch_of(note)
+        struck = NOTHING if pitch is None else chord_onset(Chord(pitch % 12, "maj"))
+        goes_on = held(chords[-1], NUM_CHORDS) if chords else NOTHING
+        chords.append(goes_on if not is_onset(note, NUM_PITCHES) and goes_on == held(struck, NUM_CHORDS) else struck)
+    return chords[first:]
+
+
 class FakeWorker:
     """A worker's end of the link on a Unix socket; use as an async context manager.
 
-    Switches: `drop` leaves calls unanswered, `hold` keeps them until `release`, `problem` answers with that sentence,
-    `plan` makes the chords, `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the wrong order.
+    Switches: `drop` leaves calls unanswered, `hold` keeps them until `release`, `problem` answers with that sentence, `plan` and,
+    for offline models, `harmonize` make the chords, `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the
+    wrong order.
     """
 
     def __init__(self, path: str, models: Sequence[ModelInfo] = MODELS) -> None:
@@ -51,6 +65,7 @@ class FakeWorker:
         self.swapped = False
         self.problem = ""
         self.plan = plan_by_hand
+        self.harmonize = harmonize_by_hand
         self.requests: list[PlanRequest] = []
         self.calls: list[int] = []  # requests in each call
         self.asked = asyncio.Event()  # set whenever a call with requests came in
@@ -122,7 +137,8 @@ class FakeWorker:
     def _reply(self, request: PlanRequest, batch: int) -> PlanReply:
         if self.problem:
             return PlanReply(request.session, request.seq, problem=self.problem)
-        chords = pack_values(self.plan(request))
+        is_offline = any(model.name == request.model and model.is_offline for model in self._models)
+        chords = pack_values(self.harmonize(request) if is_offline else self.plan(request))
         return PlanReply(request.session, request.seq, chords, steps=1, reused=0.5, batch=batch, queue_ms=0.1, device_ms=0.2)
 
     def _state(self) -> WorkerState:

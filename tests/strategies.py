@@ -1,7 +1,7 @@
 """Hypothesis strategies, sessions and small makers that several test files share. Pure."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from schema.client_messages import (
     Applied,
     ClientMessage,
     Configure,
+    Harmonize,
     Hello,
     History,
     Limits,
@@ -25,7 +26,7 @@ from schema.client_messages import (
     Tick,
 )
 from schema.codes import ProtocolError
-from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, pack_values, unpack_values
+from schema.engine_messages import OFFLINE, ModelInfo, PlanReply, PlanRequest, pack_values, unpack_values
 from schema.tokens import (
     HOLD_ACTION,
     NOTHING,
@@ -36,6 +37,7 @@ from schema.tokens import (
 )
 
 MODELS = {"online": ModelInfo("online", "Online", 0.8), "rl": ModelInfo("rl", "RL-S", 1.1)}
+ALL_MODELS = {**MODELS, "offline": ModelInfo("offline", OFFLINE, 0.7)}
 LIMITS = Limits(16_384, 25.0, 50, 64, 1024)
 C, G = Chord(0, "maj"), Chord(7, "maj")
 STRIKE_C, STRIKE_G = 2 + chord_index(C), 2 + chord_index(G)  # actions
@@ -82,6 +84,15 @@ histories = st.builds(
     plan=st.none()
     | st.builds(PendingPlan, seq=st.integers(0, 60), committed_until=frames, chords=st.lists(symbol_runs, min_size=1, max_size=3)),
     bar_line=frames,
+    warm_start=st.lists(symbol_runs, max_size=2),
+)
+harmonizes = st.builds(
+    Harmonize,
+    seq=st.integers(0, 60),
+    frames=st.integers(1, 600),
+    melody=st.lists(st.builds(MelodyRun, start=frames, length=st.integers(1, 40), pitch=pitches), max_size=3),
+    chords=st.lists(symbol_runs, max_size=2),
+    bar_line=frames,
 )
 
 
@@ -89,7 +100,7 @@ def legal_chords(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) 
     """Chord values a worker might plan: what is known stays, then the actions in turn, again and again."""
     known = unpack_values(request.chords)
     values = known[request.first_frame - request.window_start :]
-    running = known[-1]
+    running = known[-1] if known else NOTHING
     while len(values) < request.lookahead_frames:
         running = value_of(actions[len(values) % len(actions)], running, NUM_CHORDS)
         values.append(running)
@@ -101,8 +112,8 @@ def reply_to(request: PlanRequest, actions: Sequence[int] = (HOLD_ACTION,)) -> P
     return PlanReply(request.session, request.seq, chords=pack_values(legal_chords(request, actions)))
 
 
-def session_with(**settings: Any) -> Session:
-    session = Session(session_id="s", seed=7, models=MODELS, settings=Settings(model="online", **settings), limits=LIMITS)
+def session_with(models: Mapping[str, ModelInfo] = MODELS, **settings: Any) -> Session:
+    session = Session(session_id="s", seed=7, models=models, settings=Settings(model="online", **settings), limits=LIMITS)
     session.receive(Hello(), 0.0)
     return session
 

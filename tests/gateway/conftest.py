@@ -7,7 +7,7 @@ import uvloop
 
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
-from tests.doubles import FakeWorker, House
+from tests.doubles import MODELS, FakeWorker, House
 
 
 def pytest_asyncio_loop_factories():
@@ -20,12 +20,12 @@ async def open_house(tmp_path):
     """Makes houses with given settings; all are closed at the end."""
     opened = []
 
-    async def make(**given):
+    async def make(*, models=MODELS, **given):
         path = str(tmp_path / f"worker{len(opened)}.sock")
         settings = GatewaySettings(
             **{"port": 0, "metrics_port": 0, "workers": (path,), "reconnect_s": 0.02, "moving_s": 0.05, "close_timeout_s": 0.2, **given}
         )
-        worker = FakeWorker(path)
+        worker = FakeWorker(path, models)
         await worker.start()
         gateway = Gateway(settings)
         await gateway.__aenter__()

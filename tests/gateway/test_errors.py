@@ -2,7 +2,21 @@
 
 import pytest
 
-from gateway.errors import BadAnswer, NoSuchAddress, OperatorError, PortForbidden, PortInUse, SettingsError
+from gateway.errors import (
+    BadAnswer,
+    Judged,
+    NoHello,
+    NoSuchAddress,
+    OperatorError,
+    PortForbidden,
+    PortInUse,
+    SettingsError,
+    close_for,
+    error_message,
+)
+from schema import codes
+from schema.client_messages import Error
+from schema.codes import ErrorCode, ProtocolError
 
 SENTENCES = [
     (
@@ -36,3 +50,24 @@ def test_sentences_say_expected_got_and_what_to_do(error, sentence):
 
 def test_every_operator_error_is_in_the_table():
     assert set(OperatorError.__subclasses__()) <= {type(error) for error, _ in SENTENCES}
+
+
+@pytest.mark.parametrize(
+    ("problem", "close"),
+    [
+        (NoHello(), codes.NO_HELLO),
+        (Judged(codes.TOO_FAST), codes.TOO_FAST),
+        (TimeoutError(), codes.SLOW_CLIENT),
+        (ZeroDivisionError(), codes.BUG),
+    ],
+)
+def test_the_one_map_from_errors_to_close_codes(problem, close):
+    """C10: what is not foreseen is a bug of ours."""
+    assert close_for(problem) == close
+
+
+@pytest.mark.parametrize(("code", "retry"), [(ErrorCode.BUSY, True), (ErrorCode.BAD_FIELD, False)])
+def test_a_broken_rule_is_told_with_its_code_path_and_advice(code, retry):
+    """E1: `retry` says whether the same message can succeed later."""
+    problem = ProtocolError(code, field="$.tick.seq", expected="1", got="0", seq=0)
+    assert error_message(problem) == Error(code=code, message=str(problem), field="$.tick.seq", seq=0, retry=retry)

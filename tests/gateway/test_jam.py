@@ -1,7 +1,25 @@
 """What has sounded, frame by frame."""
 
-from gateway.jam import Jam, Planned, Sounding, begin, decision_age, note_in_chord, open_melody, play, unplanned_frames
+import pytest
+
+from gateway.jam import (
+    Jam,
+    Planned,
+    Sounding,
+    WarmStart,
+    begin,
+    check_tick,
+    decision_age,
+    heard,
+    note_in_chord,
+    open_melody,
+    play,
+    unplanned_frames,
+)
+from schema import client_messages as wire
 from schema.chords import Chord
+from schema.client_messages import Tick
+from schema.codes import ErrorCode, ProtocolError
 from schema.grid import WINDOW_FRAMES
 from schema.melody import NoteEvent
 from schema.plan import ChordPlan
@@ -78,3 +96,59 @@ def test_note_in_chord() -> None:
     jam = Jam(14, chords=(chord_onset(C), chord_hold(C), chord_hold(C), NOTHING, chord_onset(G)), melody=notes)
     assert note_in_chord(jam, 0) == (1, 2)
     assert note_in_chord(jam, 11) == (0, 1)
+
+
+def test_heard() -> None:
+    """P10: all melody so far, the open frame as it stands."""
+    jam = play(Jam(0), 2, [NoteEvent(0, 60, True)], NO_PLAN)
+    assert heard(jam) == [note_onset(60), note_hold(60), note_hold(60)]
+    assert heard(play(jam, 3, [NoteEvent(3, 62, True)], NO_PLAN))[-1] == note_onset(62)
+    assert heard(play(jam, 3, [NoteEvent(3, 60, False)], NO_PLAN))[-1] == NOTHING
+
+
+# ---- warm start ----
+
+WARM = WarmStart(2, (chord_onset(C), chord_hold(C), chord_onset(G), chord_hold(G)))
+
+
+def test_warm_start_is_carried_on() -> None:
+    """P10: a tick changes what has sounded, not what the silence is taken for."""
+    assert play(Jam(0, warm_start=WARM), 5, (), NO_PLAN).warm_start == WARM
+
+
+def test_silence_is_shown_as_the_warm_start() -> None:
+    """P10: where both are, the warm start stands; before and after it N stays N."""
+    assert WARM.shown([NOTHING] * 8, 0) == [NOTHING] * 2 + list(WARM.chords) + [NOTHING] * 2
+    assert WARM.shown([NOTHING] * 2, 3) == [chord_hold(C), chord_onset(G)]
+    assert WARM.shown([NOTHING] * 2, 6) == [NOTHING] * 2
+
+
+def test_what_sounded_is_shown_as_it_was() -> None:
+    """P10: from the first chord on that sounded, rests are the player's hearing, not silence to be filled."""
+    assert WARM.shown([chord_onset(C), NOTHING, NOTHING], 2) == [chord_onset(C), NOTHING, NOTHING]
+    assert WARM.shown([NOTHING, chord_onset(G), NOTHING], 2) == [chord_onset(C), chord_onset(G), NOTHING]
+
+
+# ---- ticks ----
+
+
+@pytest.mark.parametrize(
+    ("tick", "code", "field"),
+    [
+        (Tick(6, 10), ErrorCode.BAD_FIELD, "seq"),
+        (Tick(7, 9), ErrorCode.FRAME_BACKWARDS, "frame"),
+        (Tick(7, 267), ErrorCode.FRAME_JUMP, "frame"),
+        (Tick(7, 11, [wire.NoteEvent(9, 60, True)]), ErrorCode.BAD_EVENT, "events[0].frame"),
+        (Tick(7, 12, [wire.NoteEvent(12, 60, True), wire.NoteEvent(11, 60, False)]), ErrorCode.BAD_EVENT, "events[1].frame"),
+    ],
+)
+def test_ticks_that_break_a_rule(tick: Tick, code: ErrorCode, field: str) -> None:
+    """T1, T2, T4: the path of the field and the tick's seq go with the error."""
+    with pytest.raises(ProtocolError) as caught:
+        check_tick(tick, Jam(10), least_frame=10, least_seq=7)
+    assert (caught.value.code, caught.value.field, caught.value.seq) == (code, f"$.tick.{field}", tick.seq)
+
+
+def test_ticks_that_keep_them() -> None:
+    """T1, T2, T4: up to 256 frames ahead, events from the last tick's frame on."""
+    check_tick(Tick(7, 266, [wire.NoteEvent(10, 60, True), wire.NoteEvent(266, 60, False)]), Jam(10), least_frame=10, least_seq=7)

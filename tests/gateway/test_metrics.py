@@ -1,10 +1,13 @@
 """The exported series: names, units, closed labels."""
 
+from typing import get_args
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.metrics import CLOSE_CODES, LATENCY_S, OUTCOMES, Metrics
-from schema.client_messages import Plan, Timing
+from gateway.metrics import CLOSE_CODES, LATENCY_S, OUTCOMES, WARM_STARTS, Metrics
+from gateway.session import Effects
+from schema.client_messages import ClientMessage, Plan, Timing
 from schema.codes import CLOSES, ErrorCode
 from schema.engine_messages import WorkerState
 
@@ -14,6 +17,7 @@ SERIES = {
     "sideman_stage_seconds",
     "sideman_event_loop_lag_seconds",
     "sideman_plans_total",
+    "sideman_warm_starts_total",
     "sideman_plan_steps",
     "sideman_reused_ratio",
     "sideman_batch_size",
@@ -65,6 +69,8 @@ def test_latency_buckets_have_one_frame_at_common_tempos_as_edges():
     ("name", "label", "closed_set"),
     [
         ("sideman_plans_total", "outcome", set(OUTCOMES)),
+        ("sideman_warm_starts_total", "outcome", set(WARM_STARTS)),
+        ("sideman_messages_total", "type", {str(kind.__struct_config__.tag) for kind in get_args(ClientMessage)}),
         ("sideman_closes_total", "code", {str(close.code) for close in CLOSES}),
         ("sideman_refusals_total", "code", {str(code) for code in ErrorCode}),
     ],
@@ -100,3 +106,11 @@ def test_workers_are_summed_up():
     metrics.workers([state, state])
     assert value(metrics, "sideman_worker_slots") == 16
     assert value(metrics, "sideman_workers_ready") == 2
+
+
+def test_warm_starts_are_counted_by_outcome():
+    metrics = Metrics()
+    for outcome in ("done", None, "late", "done"):
+        metrics.effects(Effects(warm_start=outcome), "toy")
+    assert value(metrics, "sideman_warm_starts_total", outcome="done") == 2
+    assert value(metrics, "sideman_warm_starts_total", outcome="late") == 1

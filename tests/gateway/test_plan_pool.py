@@ -3,8 +3,6 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.plan_pool import GiveUp, Orders, PlanPool, PoolLimits
 from schema.engine_messages import PlanReply, PlanRequest
@@ -96,6 +94,58 @@ def test_replies_that_do_not_fit_their_requests_are_failures_of_those_requests_o
 
 def test_an_answer_to_a_call_that_is_not_under_way_changes_nothing():
     assert pool_of("a").answered("a", 77, [PlanReply("x", 1)], 0.0) == Orders()
+
+
+# ---- kinds ----
+
+
+def test_a_whole_melody_never_shares_a_call_with_live_plans():
+    """W1: all of a call is answered together, so a live plan would wait for it."""
+    pool = pool_of("a", calls_in_flight=1)
+    (live,) = pool.submit(request("x"), 0.0).calls
+    (melody,) = pool.submit(request("x/harmonize", slack_ms=30_000.0), 0.0).calls
+    for name in ("y", "y/harmonize", "z/harmonize", "z"):
+        assert pool.submit(request(name, slack_ms=900.0), 0.01).calls == ()
+    assert pool.waiting() == 4
+    (plans,) = pool.answered("a", live.call_id, replies_to(live), 0.02).calls
+    assert [r.session for r in plans.requests] == ["y", "z"]
+    (another,) = pool.answered("a", melody.call_id, replies_to(melody), 0.03).calls
+    assert [r.session for r in another.requests] == ["y/harmonize"]
+
+
+def test_melodies_under_way_leave_all_calls_to_live_plans_and_warm_starts():
+    """W1, P10: each kind is counted apart."""
+    pool = pool_of("a", calls_in_flight=2)
+    for index in range(5):
+        pool.submit(request(f"s{index}/harmonize", slack_ms=30_000.0), 0.0)
+    assert pool.waiting() == 3
+    for name in ("x", "y", "x/warm-start", "y/warm-start"):
+        assert [r.session for call in pool.submit(request(name), 0.0).calls for r in call.requests] == [name]
+
+
+def test_only_live_plans_say_whether_a_worker_is_in_time():
+    """W1: how long a melody or a warm start takes neither opens a breaker nor closes one; a failed call opens it."""
+    pool = pool_of("a")
+    for name in ("x/harmonize", "x/warm-start"):
+        (call,) = pool.submit(request(name, slack_ms=10.0), 0.0).calls
+        assert pool.advance(0.01).give_ups == (GiveUp(name, 1, "late"),)
+        pool.answered("a", call.call_id, replies_to(call), 0.01)
+    assert not pool.is_open("a", 0.01)
+    now = trip(pool, "a", 0.02)
+    (call,) = pool.submit(request("x/harmonize", 2), now).calls
+    assert len(pool.answered("a", call.call_id, replies_to(call), now).replies) == 1
+    assert pool.is_open("a", now)
+    (call,) = pool.submit(request("x/harmonize", 3), now + 2.0).calls
+    pool.failed("a", call.call_id, now + 2.0)
+    assert pool.is_open("a", now + 2.0)
+
+
+def test_a_lost_connection_gives_up_every_kind():
+    pool = pool_of("a", calls_in_flight=1)
+    for name in ("x", "x/harmonize", "y/harmonize"):
+        pool.submit(request(name), 0.0)
+    assert {gone.session for gone in pool.disconnected("a", 0.01).give_ups} == {"x", "x/harmonize", "y/harmonize"}
+    assert pool.waiting() == 0
 
 
 # ---- deadlines ----
@@ -284,77 +334,3 @@ def test_a_single_worker_is_used_even_while_its_breaker_is_open():
     pool = pool_of("a")
     now = trip(pool, "a", 0.0)
     assert len(pool.submit(request(), now).calls) == 1
-
-
-# ---- the promise ----
-
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("submit"), st.integers(0, 5), st.integers(0, 120)),
-        st.tuples(st.just("answer"), st.integers(0, 9), st.integers(0, 3)),
-        st.tuples(st.just("connect"), st.integers(0, 1), st.just(0)),
-        st.tuples(st.just("disconnect"), st.integers(0, 1), st.just(0)),
-        st.tuples(st.just("wait"), st.integers(1, 60), st.just(0)),
-    ),
-    max_size=60,
-)
-
-
-class Driver:
-    """Plays the shell: keeps the calls under way and everything that was reported."""
-
-    def __init__(self, workers, in_flight):
-        self.workers = workers
-        self.pool = PlanPool(workers, PoolLimits(calls_in_flight=in_flight, requests_per_call=2))
-        self.under_way = {}
-        self.connected = set()
-        self.submitted = []
-        self.reported = []
-        self.now = 0.0
-
-    def step(self, kind, number, detail):
-        if kind == "submit":
-            self.submitted.append((f"s{number}", len(self.submitted)))
-            self.take(self.pool.submit(request(*self.submitted[-1], slack_ms=float(detail)), self.now))
-        elif kind == "answer" and self.under_way:
-            call = self.under_way.pop(sorted(self.under_way)[number % len(self.under_way)])
-            self.take(self.pool.answered(call.worker, call.call_id, replies_to(call)[detail > 2 :], self.now))
-        elif kind == "wait":
-            self.now += number / 1000.0
-            self.take(self.pool.advance(self.now))
-        elif kind in ("connect", "disconnect"):
-            self.link(kind, self.workers[number % len(self.workers)])
-
-    def link(self, kind, worker):
-        if kind == "connect" and worker not in self.connected:
-            self.connected.add(worker)
-            self.take(self.pool.connected(worker, self.now))
-        elif kind == "disconnect" and worker in self.connected:
-            self.connected.discard(worker)
-            self.under_way = {i: call for i, call in self.under_way.items() if call.worker != worker}
-            self.take(self.pool.disconnected(worker, self.now))
-
-    def take(self, orders):
-        for call in orders.calls:
-            assert call.worker in self.connected
-            assert len({r.session for r in call.requests}) == len(call.requests) <= 2
-            self.under_way[call.call_id] = call
-        per_worker = Counter(call.worker for call in self.under_way.values())
-        assert all(count <= self.pool._limits.calls_in_flight for count in per_worker.values())
-        self.reported += [(item.session, item.seq) for item in (*orders.replies, *orders.give_ups)]
-        waiting = [session for worker in self.pool._workers.values() for session in worker.waiting]
-        assert len(waiting) == len(set(waiting)), "more than one unsent request of a session"
-
-
-@settings(deadline=None, max_examples=300)
-@given(steps=STEPS, workers=st.integers(1, 2), in_flight=st.integers(1, 3))
-def test_every_request_is_reported_exactly_once_and_at_most_one_of_a_session_waits(steps, workers, in_flight):
-    driver = Driver(["a", "b"][:workers], in_flight)
-    for worker in driver.workers:
-        driver.link("connect", worker)
-    for step in steps:
-        driver.step(*step)
-    driver.step("wait", 1000, 0)
-    assert sorted(driver.reported) == sorted(driver.submitted)
-    assert driver.pool.next_deadline() is None
-    assert driver.pool.waiting() == 0

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.jam import Jam, Planned
-from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_again, planned_from, revision
+from gateway.jam import Jam, Planned, WarmStart
+from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_again, planned_from, revision, timing_of
 from schema.chords import Chord
-from schema.client_messages import Settings, Timing
+from schema.client_messages import Settings, SymbolRun, Timing
 from schema.engine_messages import PlanReply, pack_values, unpack_values
 from schema.grid import window_start
 from schema.melody import NoteEvent
@@ -152,3 +152,59 @@ def test_reply_to_keeps_the_terms() -> None:
     situation = situation_with(Jam(1, chords=(chord_onset(C),)), silence_beats=1)
     request = plan_request(situation, session="s", seq=1, waited_ms=0.0)
     assert planned_from(reply_to(request), request, situation).plan.chords == (NOTHING,) * 4
+
+
+# ---- warm start ----
+
+WARM = WarmStart(0, (chord_onset(C), chord_hold(C), chord_hold(C), chord_hold(C)))
+
+
+def test_an_opening_stands_for_the_silence() -> None:
+    """P10: the worker is given the opening and nothing behind it; what it has below s is sent as N, what runs into s is struck."""
+    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,)), silence_beats=1)._replace(opening=WARM.chords[:2])
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    assert unpack_values(request.chords) == [chord_onset(C), chord_hold(C)]
+    planned = planned_by(situation, *[chord_hold(C)] * 4)
+    assert planned.plan.chords == (NOTHING, NOTHING, chord_onset(C), chord_hold(C))
+    assert [bool(pitches) for pitches in planned.pitches] == [False, False, True, True]
+
+
+def test_a_settled_warm_start_is_known() -> None:
+    """P10: the silence is given as the warm start has it, and sent as N."""
+    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,), warm_start=WARM), silence_beats=1)
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    assert unpack_values(request.chords) == list(WARM.chords)
+    planned = planned_by(situation, *[chord_hold(C)] * 3, chord_onset(G))
+    assert planned.plan.chords == (NOTHING, NOTHING, chord_onset(C), chord_onset(G))
+
+
+def test_a_warm_start_in_the_past() -> None:
+    """P10: what follows what sounded after the silence is sent as the worker has it."""
+    jam = Jam(4, (*[NOTHING] * 4, chord_onset(C)), (NOTHING,) * 4, warm_start=WARM)
+    request = plan_request(situation_with(jam), session="s", seq=2, waited_ms=0.0)
+    assert unpack_values(request.chords) == [*WARM.chords, chord_onset(C)]
+    assert planned_by(situation_with(jam), *[chord_hold(C)] * 4).plan.chords == (chord_hold(C),) * 4
+
+
+def test_the_warm_start_is_checked_as_it_is_shown() -> None:
+    """P10: a reply that changes it is a bug of ours."""
+    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,), warm_start=WARM), silence_beats=1)
+    with pytest.raises(AssertionError, match="expected the known chords"):
+        planned_by(situation, NOTHING, NOTHING, chord_onset(C), chord_hold(C))
+
+
+def test_message_with_a_warm_start() -> None:
+    """P10: as runs of symbols."""
+    timing = Timing(0.0, 0.0, 0.0, 0, 0.0, 0)
+    warm_start = WarmStart(3, (NOTHING, chord_onset(C), chord_hold(C), chord_onset(C)))
+    assert plan_message(a_plan(7, 7, NOTHING), timing, warm_start).warm_start == [
+        SymbolRun(3, 1, "N", False),
+        SymbolRun(4, 2, "C"),
+        SymbolRun(6, 1, "C"),
+    ]
+
+
+def test_timing() -> None:
+    """P1: what the worker measured, and the gateway's own time."""
+    reply = PlanReply("s", 1, steps=3, reused=0.5, batch=2, queue_ms=1.0, device_ms=4.0)
+    assert timing_of(reply, 9.0) == Timing(gateway_ms=9.0, queue_ms=1.0, device_ms=4.0, steps=3, reused=0.5, batch=2)

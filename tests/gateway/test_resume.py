@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.jam import Jam
+from gateway.jam import Jam, WarmStart
 from gateway.resume import MAX_PLAN_FRAMES, Resumed, resume
 from schema.chords import Chord
 from schema.client_messages import History, MelodyRun, PendingPlan, Settings, SymbolRun
@@ -97,6 +97,14 @@ def test_played_out_plan() -> None:
     assert planned.plan == ChordPlan(21, 21, ())
 
 
+def test_warm_start() -> None:
+    """H8: it may begin and end anywhere; none is none."""
+    chords = [SymbolRun(8, 1, "N", False), SymbolRun(9, 14, "C"), SymbolRun(23, 2, "G")]
+    warm_start = resumed(warm_start=chords).jam.warm_start
+    assert warm_start == WarmStart(8, (NOTHING, chord_onset(C), *[chord_hold(C)] * 13, chord_onset(G), chord_hold(G)))
+    assert resumed().jam.warm_start is None
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "expected", "got"),
     [
@@ -141,6 +149,10 @@ def test_played_out_plan() -> None:
             "25 or less, where the plan's chords end",
             "26",
         ),
+        ({"warm_start": [SymbolRun(0, 1000, "C"), SymbolRun(1000, 25, "C")]}, "warm_start", "1024 frames at most", "1025 frames"),
+        ({"warm_start": [SymbolRun(0, 5, "C"), SymbolRun(6, 1, "G")]}, "warm_start[1].start", "5, where the run before ends", "6"),
+        ({"warm_start": [SymbolRun(0, 5, "H")]}, "warm_start[0].symbol", "a chord symbol such as Cm7 or N", "'H'"),
+        ({"warm_start": [SymbolRun(0, 5, "C", False)]}, "warm_start[0].onset", "true, because nothing runs before", "false"),
     ],
 )
 def test_refused(changes: dict[str, Any], field: str, expected: str, got: str) -> None:

@@ -68,7 +68,7 @@ def test_configured_names_the_next_plan() -> None:
     assert only(session.receive(Configure(temperature=0.1), 0.0)).from_frame == 2
     session.receive(Tick(1, 1), 0.0)
     assert only(session.receive(Configure(temperature=0.2), 0.0)).from_frame == 2
-    request = asked(session.give_up(0, "late", 0.0))
+    request = asked(session.give_up("s", 0, "late", 0.0))
     assert (request.first_frame, request.temperature) == (2, 0.2)
 
 
@@ -145,7 +145,7 @@ def test_new_bars_count_from_the_last_bar_line() -> None:
     session.receive(Tick(0, 30), 0.0)
     session.receive(Configure(beats_per_bar=3), 0.0)
     session.receive(Configure(beats_per_bar=4), 0.0)
-    session.give_up(0, "busy", 0.0)
+    session.give_up("s", 0, "busy", 0.0)
     assert asked(session.receive(Tick(1, 31), 0.0)).bar_line == 24
 
 

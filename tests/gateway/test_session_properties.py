@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,17 +30,17 @@ from schema.client_messages import (
     Tick,
 )
 from schema.codes import ProtocolError
-from schema.engine_messages import PlanReply, PlanRequest, unpack_values
+from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT, bar_frames
 from schema.tokens import NUM_CHORDS, NUM_PITCHES, first_break
-from tests.strategies import LIMITS, MODELS, chord_actions, configures, histories, pitches, reply_to, ticks
+from tests.strategies import ALL_MODELS, LIMITS, MODELS, chord_actions, configures, harmonizes, histories, pitches, reply_to, ticks
 
 KNOWN_FRAMES = 256  # what a history holds at least
 REASONS = ("late", "busy", "unavailable")
 
 
-def greeted(settings: Settings, seed: int) -> Session:
-    session = Session(session_id="s", seed=seed, models=MODELS, settings=settings, limits=LIMITS)
+def greeted(settings: Settings, seed: int, models: Mapping[str, ModelInfo]) -> Session:
+    session = Session(session_id="s", seed=seed, models=models, settings=settings, limits=LIMITS)
     session.receive(Hello(), 0.0)
     return session
 
@@ -67,6 +68,7 @@ class Player:
         self.newest: Plan | None = None
         self.pitches_known = True  # those of `newest`
         self.owed: list[NoteEvent] = []  # to be told again, after a history
+        self.warm_start: list[SymbolRun] = []
 
     @property
     def frame(self) -> int:
@@ -98,6 +100,7 @@ class Player:
             plan=self._pending(),
             seed=seed,
             bar_line=bar_line,
+            warm_start=self.warm_start,
         )
 
     def events_again(self) -> list[NoteEvent]:
@@ -149,11 +152,12 @@ class Player:
 class Jamming(RuleBasedStateMachine):
     """One session, its client, and a worker that answers whenever the test says."""
 
-    @initialize(silence=st.sampled_from((0, 1, 2)), seed=st.integers(0, 2**32 - 1))
-    def start(self, silence: int, seed: int) -> None:
+    @initialize(silence=st.sampled_from((0, 1, 2, 2)), seed=st.integers(0, 2**32 - 1), models=st.sampled_from((MODELS, ALL_MODELS)))
+    def start(self, silence: int, seed: int, models: Mapping[str, ModelInfo]) -> None:
+        self.models = models
         self.settings = Settings(model="online", silence_beats=silence)
         self.seed = seed
-        self.session = greeted(self.settings, seed)
+        self.session = greeted(self.settings, seed, models)
         self.player: Player | None = None
         self.bar_line = 0
         self.seq = 0
@@ -186,7 +190,7 @@ class Jamming(RuleBasedStateMachine):
         """A few ticks, each answered in time."""
         for _ in range(ticks):
             self.tick(1, notes)
-            if self.request is not None:
+            while self.request is not None:
                 self.reply(actions)
 
     @rule(message=configures)
@@ -220,7 +224,7 @@ class Jamming(RuleBasedStateMachine):
         self.player, self.request, self.bar_line, self.committed = None, None, 0, {}
         assert self.open == []
 
-    @rule(message=st.one_of(ticks, histories, configures, st.just(Hello())))
+    @rule(message=st.one_of(ticks, histories, configures, harmonizes, st.just(Hello())))
     def anything(self, message: ClientMessage) -> None:
         """E2: whatever is refused leaves the session untouched; what is accepted is forgotten with the copy."""
         session = copy.deepcopy(self.session)
@@ -245,9 +249,9 @@ class Jamming(RuleBasedStateMachine):
         assert self.request is not None
         request, self.request = self.request, None
         if broken:
-            self.take(self.session.receive_reply(PlanReply("s", request.seq, problem="out of order"), self.now), request)
+            self.take(self.session.receive_reply(PlanReply(request.session, request.seq, problem="out of order"), self.now), request)
         else:
-            self.take(self.session.give_up(request.seq, reason, self.now), request)
+            self.take(self.session.give_up(request.session, request.seq, reason, self.now), request)
 
     @rule(seq=st.integers(0, 60))
     def late_reply(self, seq: int) -> None:
@@ -255,7 +259,7 @@ class Jamming(RuleBasedStateMachine):
         if self.request is None or self.request.seq != seq:
             before = snapshot(self.session)
             assert self.session.receive_reply(PlanReply("s", seq), self.now) == Effects()
-            assert self.session.give_up(seq, "late", self.now) == Effects()
+            assert self.session.give_up("s", seq, "late", self.now) == Effects()
             assert vars(self.session) == before
 
     # ---- what must hold ----
@@ -266,9 +270,9 @@ class Jamming(RuleBasedStateMachine):
         """H5: a session restored by `history` sends the same next request as the one that was never interrupted."""
         assert self.player is not None
         uninterrupted, player = copy.deepcopy(self.session), copy.deepcopy(self.player)
-        for seq in tuple(self.open):
-            uninterrupted.give_up(seq, "late", self.now)
-        restored = greeted(self.settings, seed=0)
+        for seq, session in itertools.product(self.open, ("s", "s/warm-start")):
+            uninterrupted.give_up(session, seq, "late", self.now)
+        restored = greeted(self.settings, 0, self.models)
         restored.receive(player.history(self.seed, self.bar_line, extra_frames), self.now)
         again = player.events_again()
         player.begin_frame()
@@ -321,20 +325,34 @@ class Jamming(RuleBasedStateMachine):
                 self.check_plan(message, request)
         if effects.request is not None:
             assert self.request is None
-            self.check_request(effects.request)
+            if request is not None and request.seq == effects.request.seq:
+                assert request.model == "offline"
+                assert effects.request.first_frame == request.lookahead_frames
+            else:
+                self.check_request(effects.request)
+            self.check_values(effects.request)
             self.request = effects.request
 
     def check_request(self, request: PlanRequest) -> None:
-        """P8: known chords and melody obey the grammar and lie in the window; committed chords are given as they were promised."""
+        """P1: it is for the newest tick and the settings as they stand."""
         assert self.player is not None
+        if request.model == "offline":
+            assert request.lookahead_frames == self.player.frame + 1 < self.settings.silence_beats * FRAMES_PER_BEAT
+        else:
+            assert request.first_frame == self.player.frame + 1
+            assert request.lookahead_frames >= self.settings.lookahead_beats * FRAMES_PER_BEAT
+
+    def check_values(self, request: PlanRequest) -> None:
+        """P8: known chords and melody obey the grammar and lie in the window. P10: an offline model hears all of it before the plan."""
         chords, melody = unpack_values(request.chords), unpack_values(request.melody)
         assert first_break(chords, NUM_CHORDS) is None
         assert first_break(melody, NUM_PITCHES) is None
-        assert request.first_frame == self.player.frame + 1
         past = request.first_frame - request.window_start
-        assert len(melody) in (past - 1, past)
-        assert past <= len(chords) <= past + request.lookahead_frames
-        assert request.lookahead_frames >= self.settings.lookahead_beats * FRAMES_PER_BEAT
+        if request.model == "offline":
+            assert (request.window_start, past, chords, len(melody)) == (0, 0, [], request.lookahead_frames)
+        else:
+            assert len(melody) in (past - 1, past)
+            assert past <= len(chords) <= past + request.lookahead_frames
 
     def check_plan(self, plan: Plan, request: PlanRequest) -> None:
         """P1: one chord per frame, no gaps. P2: what was committed stays. P4: what goes on keeps its pitches."""
@@ -352,6 +370,10 @@ class Jamming(RuleBasedStateMachine):
         if not first.onset and first.symbol != "N":
             assert first.symbol == sounding.symbol
             assert sounding.pitches in (None, tuple(first.pitches))
+        if plan.warm_start:
+            assert self.player.warm_start in ([], plan.warm_start), "settled once (P10)"
+            assert self.player.playing is None, "told until a plan is applied (P10)"
+            self.player.warm_start = plan.warm_start
         self.player.newest, self.player.pitches_known = plan, True
 
     def check_committed(self, frame: int, run: ChordRun, committed_until: int) -> None:

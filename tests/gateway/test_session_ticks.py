@@ -23,7 +23,7 @@ def test_request_holds_the_history() -> None:
     """P8: a request carries the window by value, with the settings as they stand."""
     session = session_with(silence_beats=0, density="busy", style="rock", bpm=150.0)
     session.receive(Tick(0, 0, [on(0)]), 0.0)
-    session.give_up(0, "late", 0.0)
+    session.give_up("s", 0, "late", 0.0)
     request = asked(session.receive(Tick(1, 2, [off(2)]), 0.0))
     assert request == PlanRequest(
         session="s",
@@ -48,7 +48,7 @@ def test_open_frame_is_amended() -> None:
     """T2: the last tick's frame may still get notes; its melody is known to a request only once a note began in it."""
     session = session_with(silence_beats=0)
     open_request = asked(session.receive(Tick(0, 0), 0.0))
-    session.give_up(0, "late", 0.0)
+    session.give_up("s", 0, "late", 0.0)
     known_request = asked(session.receive(Tick(1, 1, [on(0), off(0), on(1, 72)]), 0.0))
     assert unpack_values(open_request.melody) == []
     assert unpack_values(known_request.melody) == [note_onset(60), note_onset(72)]
@@ -96,7 +96,7 @@ def test_applied_plan_sounds() -> None:
     effects = session.receive(Tick(4, 3, applied=Applied(1, 2)), 0.0)
     assert effects.acknowledged == 1
     assert unpack_values(asked(effects).chords)[:4] == [NOTHING, NOTHING, chord_onset(C), chord_hold(C)]
-    session.give_up(4, "late", 0.0)
+    session.give_up("s", 4, "late", 0.0)
     again = asked(session.receive(Tick(5, 5, applied=Applied(1, 2)), 0.0))
     assert unpack_values(again.chords)[4:6] == [chord_hold(C), chord_onset(C)]
 
@@ -149,7 +149,7 @@ def test_waiting_uses_up_the_slack() -> None:
     session = session_with(silence_beats=0)
     session.receive(Tick(1, 0), 0.0)
     session.receive(Tick(2, 1), 0.1)
-    assert asked(session.give_up(1, "late", 3.0)).slack_ms == 0.0
+    assert asked(session.give_up("s", 1, "late", 3.0)).slack_ms == 0.0
 
 
 # ---- P ----
@@ -214,12 +214,12 @@ def test_keep(reason: Any) -> None:
     """P6: a tick that is given up is kept with the reason; a reply that comes later is ignored."""
     session = session_with(silence_beats=0)
     request = asked(session.receive(Tick(1, 0), 0.0))
-    assert session.give_up(1, reason, 0.0) == Effects((Keep(1, reason),))
-    assert session.give_up(1, reason, 0.0) == Effects()
+    assert session.give_up("s", 1, reason, 0.0) == Effects((Keep(1, reason),))
+    assert session.give_up("s", 1, reason, 0.0) == Effects()
     assert session.receive_reply(reply_to(request), 0.0) == Effects()
     session.receive(Tick(2, 1), 0.0)
     assert session.receive_reply(reply_to(request), 0.0) == Effects()
-    assert session.give_up(1, reason, 0.0) == Effects()
+    assert session.give_up("s", 1, reason, 0.0) == Effects()
 
 
 def test_problem_is_kept() -> None:

@@ -1,6 +1,5 @@
 """The checkpoint that comes with the package: whole, accepted, and musical enough to be heard."""
 
-
 import numpy as np
 import pytest
 
