@@ -221,6 +221,7 @@ class Timing(Message, frozen=True, omit_defaults=False):
     steps: int  # dependent decode steps this plan needed
     reused: float  # share of the window that was already known to the worker
     batch: int  # plans that were computed together
+    unrefined: int = 0  # frames at the end for which time ran out: as the plan before had them, or the running chord
 
 
 class Plan(Message, frozen=True, tag="plan"):

@@ -50,7 +50,10 @@ def player_of(session: str) -> str:
 
 
 class PlanReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Chord values for the requested frames, or a sentence that says why not, and how it was made."""
+    """Chord values for the requested frames, or a sentence that says why not, and how it was made.
+
+    At the deadline a live plan is answered with the frames decided so far, at least one: then `chords` is shorter than asked for.
+    """
 
     session: str
     seq: int
@@ -86,6 +89,8 @@ class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: int
     compiles_after_ready: int
     rss_bytes: int
+    utilisation: float = 0.0  # share of the last second in which the device computed
+    wait_p90_ms: float = 0.0  # of the last second's live requests, from arrival to first call
 
 
 class PlanCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="plan"):

@@ -35,8 +35,8 @@ SETTINGS = {
 }
 EXTREMES = SETTINGS | {"bpm": 300.0, "beats_per_bar": 12, "temperature": 2.0, "lookahead_beats": 8, "commit_beats": 8, "silence_beats": 16}
 LIMITS = {"max_message_bytes": 16384, "messages_per_second": 40.0, "message_burst": 80, "max_events_per_tick": 64, "history_frames": 256}
-TIMING = {"gateway_ms": 12.5, "queue_ms": 0.25, "device_ms": 9.0, "steps": 16, "reused": 0.0, "batch": 1}
-CALM = {"gateway_ms": 0.0, "queue_ms": 0.0, "device_ms": 0.0, "steps": 0, "reused": 1.0, "batch": 0}
+TIMING = {"gateway_ms": 12.5, "queue_ms": 0.25, "device_ms": 9.0, "steps": 16, "reused": 0.0, "batch": 1, "unrefined": 4}
+CALM = {"gateway_ms": 0.0, "queue_ms": 0.0, "device_ms": 0.0, "steps": 0, "reused": 1.0, "batch": 0, "unrefined": 0}
 
 
 def _runs(text: str) -> list[dict[str, Any]]:
