@@ -4,14 +4,18 @@ Everything that computes runs here, one call after the other; the socket's event
 """
 
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+import msgspec
+
+from inference.load import Load
 from inference.planner import Bucket, Decision, Work
-from inference.scheduler import Scheduler
+from inference.scheduler import LATE, Scheduler
 from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
 
 log = logging.getLogger(__name__)
@@ -51,11 +55,11 @@ class Resident:
 def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:
     """Answer requests on the calling thread, batched as the device thread would, each as soon as it is complete.
 
-    For the golden plan, simulation and benchmarks. Deadlines never pass here.
+    For the golden plan, simulation and benchmarks. There are no deadlines here.
     """
     scheduler = resident.scheduler
     for request in requests:
-        yield from scheduler.add(request, 0.0)
+        yield from scheduler.add(msgspec.structs.replace(request, slack_ms=math.inf), 0.0)
     while not scheduler.idle:
         batch, early = scheduler.schedule(0.0)
         yield from early
@@ -75,6 +79,8 @@ class DeviceLoop:
         self._inbox: queue.SimpleQueue[list[PlanRequest] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
         self._compiled_when_ready = 0
+        self._load = Load()
+        self._load_lock = threading.Lock()  # written by the device thread, read by the socket's
 
     def start(self) -> None:
         """Begin to serve; every engine must be warm."""
@@ -89,6 +95,12 @@ class DeviceLoop:
         """End the thread after the call it is in; what still waits stays unanswered."""
         self._inbox.put(None)
         self._thread.join()
+
+    def load(self) -> tuple[float, float]:
+        """Utilisation of the device, and the milliseconds that nine of ten live requests waited at most, in the last second."""
+        now = time.monotonic()
+        with self._load_lock:
+            return self._load.utilisation(now), self._load.wait_p90_ms(now)
 
     @property
     def compiles_after_ready(self) -> int:
@@ -128,18 +140,33 @@ class DeviceLoop:
 
     def _step(self, resident: Resident) -> None:
         """One batch of one model."""
-        batch, replies = resident.scheduler.schedule(time.monotonic())
+        began = time.monotonic()
+        batch, replies = resident.scheduler.schedule(began)
+        self._note_waits(resident, replies, began)
         self._send(replies)
         if batch is None:
             return
-        began = time.perf_counter()
         try:
             decided = resident.engine.run(batch.works, batch.bucket)
         except Exception:
             log.exception("a batch of %d rows failed; its plans are refused and all slots forgotten", len(batch.rows))
             self._send(resident.scheduler.forget())
             return
-        self._send(resident.scheduler.complete(batch, decided, time.perf_counter() - began))
+        ended = time.monotonic()
+        replies = resident.scheduler.complete(batch, decided, ended - began)
+        with self._load_lock:
+            self._load.computed(began, ended)
+        self._note_waits(resident, replies, ended)
+        self._send(replies)
+
+    def _note_waits(self, resident: Resident, replies: list[PlanReply], now: float) -> None:
+        """What live requests waited."""
+        if resident.info.is_offline:
+            return
+        with self._load_lock:
+            for reply in replies:
+                if not reply.problem or reply.problem == LATE:
+                    self._load.waited(now, reply.queue_ms)
 
     def _send(self, replies: list[PlanReply]) -> None:
         if replies:

@@ -94,8 +94,13 @@ class Progress:
         """Whether every frame of the plan is decided."""
         return len(self.memory.frames) >= self.end
 
+    @property
+    def num_decided(self) -> int:
+        """Frames of the plan that are decided."""
+        return max(0, min(len(self.memory.frames), self.end) - self.first)
+
     def chords(self) -> list[int]:
-        """The finished plan's chord values."""
+        """The plan's chord values, as far as they are decided."""
         return [frame.chord for frame in self.memory.frames[self.first : self.end]]
 
     def positions_left(self) -> int:

@@ -6,6 +6,9 @@
        | superseded; deadline past      | when none is free (a lost slot costs a prefill, never an error)
        | before it began: late
 
+Head first: a live plan whose deadline would pass during the next call is answered with the frames decided so far, and its slot remembers
+them. An offline plan is whole or late.
+
 One request of a session waits at most, one runs at most. `schedule` names one batch, `complete` takes its result. Rows that need
 one step and rows that need sixteen share batches: each is answered after its own last step.
 """
@@ -63,6 +66,7 @@ class Scheduler:
         self._local_slots = slots // devices
         self._buckets = sorted(buckets)
         self._classes = sorted({bucket.positions for bucket in buckets})
+        self._call_s = 0.0  # how long a call takes, running mean
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
         self._memories: OrderedDict[str, tuple[int, SlotMemory]] = OrderedDict()  # least recently used first
@@ -97,7 +101,7 @@ class Scheduler:
 
     def schedule(self, now: float) -> tuple[Batch | None, list[PlanReply]]:
         """The next device call, earliest deadline first, and the answers that need none."""
-        replies = self._admit(now)
+        replies = self._admit(now) + self._cut_off(now)
         if not self._running:
             return None, replies
         queue = sorted(self._running.values(), key=lambda r: (r.asked.deadline, r.asked.arrived, r.progress.slot))
@@ -110,6 +114,7 @@ class Scheduler:
     def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float) -> list[PlanReply]:
         """Take a batch's result; the plans that are complete now."""
         replies = []
+        self._call_s += (device_s - self._call_s) / 8
         for row, work, decisions in zip(batch.rows, batch.works, decided, strict=True):
             row.progress.absorb(work, decisions)
             row.device_s += device_s
@@ -135,7 +140,7 @@ class Scheduler:
                 continue
             if asked.deadline < now:
                 del self._waiting[session]
-                replies.append(_refusal(asked.request, LATE))
+                replies.append(_too_late(asked, now))
                 continue
             claimed = self._claim(session)
             if claimed is None:
@@ -150,6 +155,19 @@ class Scheduler:
             self._running[session] = row
             if progress.done:
                 replies.append(self._finish(row))
+        return replies
+
+    def _cut_off(self, now: float) -> list[PlanReply]:
+        """Answer what cannot wait for another call: with what is decided of it, or not at all."""
+        replies = []
+        for row in list(self._running.values()):
+            if now + self._call_s < row.asked.deadline:
+                continue
+            if row.progress.num_decided and not self._offline:
+                replies.append(self._finish(row))
+            elif now >= row.asked.deadline:
+                del self._running[row.progress.request.session]
+                replies.append(_too_late(row.asked, now))
         return replies
 
     def _claim(self, session: str) -> tuple[int, SlotMemory] | None:
@@ -206,3 +224,7 @@ class Scheduler:
 
 def _refusal(request: PlanRequest, problem: str) -> PlanReply:
     return PlanReply(session=request.session, seq=request.seq, problem=problem)
+
+
+def _too_late(asked: Waiting, now: float) -> PlanReply:
+    return PlanReply(asked.request.session, asked.request.seq, problem=LATE, queue_ms=(now - asked.arrived) * 1000)

@@ -1,8 +1,10 @@
 """Which plans advance next: fuzzed with an engine whose every answer can be checked by hand, then the rules one by one."""
 
+import math
 from collections import Counter
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,11 +13,12 @@ from inference.planner import Bucket
 from inference.scheduler import LATE, SUPERSEDED, Scheduler
 from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.engine_messages import unpack_values
-from tests.inference.jams import Jam, Move, moves
+from tests.inference.jams import Jam, Move, moves, whole_melody
 
 SLOTS = 3
 BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(4, 1, 1), Bucket(4, 1, 4), Bucket(2, 4, 1), Bucket(2, 16, 1))
 SESSIONS = "abcdef"
+CALL_S = 0.001
 
 
 class Fuzz(RuleBasedStateMachine):
@@ -57,7 +60,7 @@ class Fuzz(RuleBasedStateMachine):
             return
         self.check(batch)
         decided = self.engine.run(batch.works, batch.bucket)
-        self.take(self.scheduler.complete(batch, decided, 0.001), set())
+        self.take(self.scheduler.complete(batch, decided, CALL_S), set())
 
     @precondition(lambda self: self.asked)
     @rule()
@@ -98,17 +101,18 @@ class Fuzz(RuleBasedStateMachine):
     def take(self, replies, allowed):
         """Every reply answers one open request, with the plan made by hand or an allowed reason."""
         for reply in replies:
-            request, _ = self.asked.pop((reply.session, reply.seq))
+            request, deadline = self.asked.pop((reply.session, reply.seq))
             self.begun.discard((reply.session, reply.seq))
             if reply.problem:
                 assert reply.problem.partition(", got")[0] in allowed
                 continue
             chords = unpack_values(reply.chords)
-            assert chords == plan_by_hand(request)
+            assert chords == plan_by_hand(request)[: len(chords)]
+            assert len(chords) == request.lookahead_frames or (chords and self.now + CALL_S >= deadline)
             assert 0 <= reply.reused <= 1
             assert reply.queue_ms >= 0
             jam = self.jams[reply.session]
-            if request.seq == jam.seq and len(jam.chords) == request.first_frame:
+            if request.seq == jam.seq and len(jam.chords) == request.first_frame and len(chords) == request.lookahead_frames:
                 jam.hear(chords)
 
 
@@ -129,14 +133,14 @@ TestFuzzDevices = FuzzDevices.TestCase
 class Device:
     """A scheduler and its engine, driven call by call."""
 
-    def __init__(self, slots=4, buckets=BUCKETS):
-        self.scheduler, self.engine = Scheduler(slots, buckets), ToyEngine(slots)
+    def __init__(self, slots=4, buckets=BUCKETS, *, offline=False):
+        self.scheduler, self.engine = Scheduler(slots, buckets, offline=offline), ToyEngine(slots, offline=offline)
 
     def call(self, now=0.0):
         """One batch: its sessions in order and its replies."""
         batch, replies = self.scheduler.schedule(now)
         if batch is not None:
-            replies = replies + self.scheduler.complete(batch, self.engine.run(batch.works, batch.bucket), 0.5)
+            replies = replies + self.scheduler.complete(batch, self.engine.run(batch.works, batch.bucket), CALL_S)
         return [row.progress.request.session for row in batch.rows] if batch else [], replies
 
     def drain(self):
@@ -191,14 +195,54 @@ def test_a_request_whose_deadline_passed_before_it_began_is_late():
     assert device.scheduler.idle
 
 
-def test_a_request_that_began_in_time_is_finished_after_its_deadline():
-    device = Device()
-    device.scheduler.add(asked(Jam("a"), slack_ms=10.0), 0.0)
+def test_at_its_deadline_a_plan_is_answered_with_what_is_decided():
+    """Head first; the next request goes on from there and finds all of it decided that a plan in time would have."""
+    device, jam = Device(), Jam("a", history=9)
+    request = asked(jam, slack_ms=10.0)
+    device.scheduler.add(request, 0.0)
     device.call(now=0.0)
-    replies = []
-    while not device.scheduler.idle:
-        replies += device.call(now=9.0)[1]
-    assert replies[0].chords
+    assert device.call(now=0.008) == (["a"], [])
+    _, (reply,) = device.call(now=0.0099)
+    whole = plan_by_hand(request)
+    head = unpack_values(reply.chords)
+    assert head == whole[: len(head)]
+    assert 0 < len(head) < len(whole)
+    assert device.scheduler.idle
+    device.scheduler.add(asked(jam, Move(frames=0)), 1.0)
+    (again,) = device.drain()
+    assert unpack_values(again.chords) == whole
+    assert again.steps == len(whole) - len(head)
+
+
+def test_at_its_deadline_a_plan_without_any_frame_is_late():
+    """A long history was still being fed."""
+    device = Device(buckets=(Bucket(1, 4, 1), Bucket(1, 1, 1)))
+    device.scheduler.add(asked(Jam("a", history=30), slack_ms=10.0), 0.0)
+    device.call(now=0.0)
+    assert device.call(now=0.0099)[1] == []
+    _, (reply,) = device.call(now=0.01)
+    assert (reply.problem, reply.chords) == (LATE, b"")
+    assert reply.queue_ms == pytest.approx(10.0)
+
+
+def test_a_whole_melody_is_whole_or_late():
+    """What an offline model has decided by the deadline is of no use to anybody."""
+    device = Device(offline=True)
+    device.scheduler.add(msgspec.structs.replace(whole_melody("a", [60] * 5), slack_ms=10.0), 0.0)
+    device.call(now=0.0)
+    device.call(now=0.009)
+    _, (reply,) = device.call(now=0.01)
+    assert (reply.problem, device.scheduler.idle) == (LATE, True)
+
+
+def test_the_earliest_deadline_is_that_of_all_there_is_to_compute():
+    device = Device(slots=1)
+    assert device.scheduler.earliest_deadline == math.inf
+    device.scheduler.add(asked(Jam("a"), slack_ms=500.0), 0.0)
+    device.call(now=0.0)
+    assert device.scheduler.earliest_deadline == 0.5
+    device.scheduler.add(asked(Jam("b"), slack_ms=200.0), 0.0)
+    assert device.scheduler.earliest_deadline == 0.2
 
 
 def test_a_hit_is_answered_after_its_own_step_while_misses_go_on():
