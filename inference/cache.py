@@ -30,6 +30,12 @@ def write(cache: KeysValues, slots: Int[Array, "B"], position: Int[Array, "B T"]
     )
 
 
+def copy(cache: KeysValues, packed: Int[Array, "1 N 2"]) -> KeysValues:
+    """The cache with whole slots copied (from, to); at least two pairs, because XLA reads a gather of one row late and copies the cache."""
+    source, target = packed[0, :, 0], packed[0, :, 1]
+    return KeysValues(cache.keys.at[:, target].set(cache.keys[:, source]), cache.values.at[:, target].set(cache.values[:, source]))
+
+
 def bytes_per_slot(sizes: ModelSizes, dtype: jnp.dtype) -> int:
     """Memory one session's slot takes."""
     return 2 * sizes.layers * CACHE_POSITIONS * sizes.kv_heads * sizes.head_width * jnp.dtype(dtype).itemsize

@@ -25,13 +25,14 @@ from jaxtyping import Array, Bool, Float, Int
 from inference import cache as kv
 from inference.model import CACHE_POSITIONS, Decoder, Fresh, Inputs, KeysValues, build
 from inference.planner import Bucket, Decision, Work
-from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, noise, value_of
+from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, likeliest, noise, value_of
 from schema.engine_messages import unpack_values
 from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES
 
 _NOWHERE = 2 * CACHE_POSITIONS  # position of padding: beyond the cache, seen by nobody
+GUESSES = 4  # likeliest melody values that are told of each frame
 _EARSHOTS = (CACHE_POSITIONS // 4, CACHE_POSITIONS)  # frames heard at once: a warm start needs few, a whole window all
 
 
@@ -56,6 +57,7 @@ class Frame(NamedTuple):
 
     chord: Int[Array, "B"]
     melody: Int[Array, "B"]
+    likely: Int[Array, "B G"]  # melody values, likeliest first; none where the melody is known
 
 
 class Engine:
@@ -105,6 +107,12 @@ class Engine:
 
             return jnp.asarray(jax.shard_map(on_one, mesh=mesh, in_specs=(everywhere, rows, rows), out_specs=rows)(weights, heard, packed))
 
+        def copy(cache: KeysValues, packed: Int[Array, "D 2 2"]) -> KeysValues:
+            self.compiled += 1
+            copied: KeysValues = jax.shard_map(kv.copy, mesh=mesh, in_specs=(of_slots, rows), out_specs=of_slots)(cache, packed)
+            return copied
+
+        self._copy = jax.jit(copy, donate_argnums=0)
         self._call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
         self._hear = jax.jit(hear, donate_argnums=1)
 
@@ -112,7 +120,9 @@ class Engine:
         """Compile every bucket, on scratch."""
         for bucket in self.buckets:
             self._run(np.full((self.devices * bucket.rows, _width(bucket)), 0, np.int32), bucket)
-        if self._heard is not None:
+        if self._heard is None:
+            self.copy([(0, 0)])
+        else:
             for frames in _EARSHOTS:
                 self._listen(np.zeros((self.devices, len(_Header._fields) + frames), np.int32))
 
@@ -131,7 +141,19 @@ class Engine:
             places.append(device * bucket.rows + filled[device])
             filled[device] += 1
         chosen = self._run(packed.reshape(-1, packed.shape[-1]), bucket)
-        return [[Decision(int(c), int(m)) for c, m in chosen[i, : work.decisions]] for i, work in zip(places, works, strict=True)]
+        return [
+            [Decision(chord, melody, tuple(likely)) for chord, melody, *likely in chosen[place, : work.decisions].tolist()]
+            for place, work in zip(places, works, strict=True)
+        ]
+
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy slots (from, to), each pair on one device."""
+        for start, end in pairs:
+            device, source = divmod(start, self._local_slots)
+            assert end // self._local_slots == device, f"expected slots of one device, got {start} and {end}"
+            packed = np.full((self.devices, 2, 2), self._local_slots, np.int32)  # scratch onto itself
+            packed[device, 0] = source, end % self._local_slots
+            self._cache = self._copy(self._cache, packed)
 
     def _pack_melody(self, work: Work) -> np.ndarray:
         """One row a device for `_hear`: header (its count is that of frames heard), melody; other devices hear on scratch."""
@@ -198,7 +220,7 @@ def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"
 
 def _advance(
     model: Decoder, cache: KeysValues, all_heard: Float[Array, "S T E"] | None, packed: Int[Array, "B X"], bucket: Bucket
-) -> tuple[KeysValues, Int[Array, "B T 2"]]:
+) -> tuple[KeysValues, Int[Array, "B T X"]]:
     """The whole call: feed the known positions, then decide `bucket.decisions` frames."""
     rows, positions, decisions = bucket
     ends = np.cumsum([len(_Header._fields), positions, positions, decisions])
@@ -214,8 +236,9 @@ def _advance(
     fresh = _keep(_empty_fresh(model, rows, positions + decisions - 1), made, position, 0)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
-    before = Frame(*(jnp.take_along_axis(values, last, axis=1)[:, 0] for values in (chords, melody)))
-    before = Frame(*(jnp.where(head.position + head.count == 1, NOTHING, value) for value in before))  # only the prefix was fed
+    prefix_only = head.position + head.count == 1
+    chord, note = (jnp.where(prefix_only, NOTHING, jnp.take_along_axis(values, last, axis=1)[:, 0]) for values in (chords, melody))
+    before = Frame(chord, note, jnp.zeros((rows, 0), jnp.int32))
     decide = partial(_decide, model, head)
 
     first = decide(
@@ -232,11 +255,16 @@ def _advance(
         following = decide(hidden[:, 0], now, position, known)
         return (fresh, following), following
 
-    chosen = jax.tree.map(lambda value: value[:, None], first)
+    chosen = _columns(first)[:, None]
     if decisions > 1:
         (fresh, _), later = jax.lax.scan(step, (fresh, first), jnp.arange(decisions - 1))
-        chosen = jax.tree.map(lambda a, b: jnp.concatenate([a, b.T], axis=1), chosen, later)
-    return kv.write(cache, head.slot, fresh.position, fresh.kept), jnp.stack(chosen, axis=-1)
+        chosen = jnp.concatenate([chosen, jax.vmap(_columns)(later).swapaxes(0, 1)], axis=1)
+    return kv.write(cache, head.slot, fresh.position, fresh.kept), chosen
+
+
+def _columns(frame: Frame) -> Int[Array, "B X"]:
+    """A frame as one row of integers for each row of the batch."""
+    return jnp.concatenate([frame.chord[:, None], frame.melody[:, None], frame.likely], axis=1)
 
 
 class _Given(NamedTuple):
@@ -280,12 +308,12 @@ def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, frame: 
     action = choose(model.chord_logits(hidden), temperature, noise(seed, absolute, CHORD_PART, NUM_CHORD_ACTIONS), before.chord != NOTHING)
     chord = jnp.where(known.chord_counts, known.chord, value_of(action, before.chord, NUM_CHORDS))
     if known.melody_counts:
-        return Frame(chord, known.melody)
+        return Frame(chord, known.melody, jnp.zeros((len(chord), 0), jnp.int32))
     cooler = jnp.minimum(temperature, MELODY_TEMPERATURE)
-    action = choose(
-        model.melody_logits(hidden, chord), cooler, noise(seed, absolute, MELODY_PART, NUM_MELODY_ACTIONS), before.melody != NOTHING
-    )
-    return Frame(chord, value_of(action, before.melody, NUM_PITCHES))
+    logits, sounding = model.melody_logits(hidden, chord), before.melody != NOTHING
+    action = choose(logits, cooler, noise(seed, absolute, MELODY_PART, NUM_MELODY_ACTIONS), sounding)
+    likely = likeliest(logits, sounding, GUESSES)
+    return Frame(chord, value_of(action, before.melody, NUM_PITCHES), value_of(likely, before.melody[:, None], NUM_PITCHES))
 
 
 def _empty_fresh(model: Decoder, rows: int, positions: int) -> Fresh:

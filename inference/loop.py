@@ -19,6 +19,7 @@ from inference.scheduler import LATE, Scheduler
 from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
 
 log = logging.getLogger(__name__)
+BUSY = 0.5  # utilisation from which on idle time is left idle: guesses are dropped first under load
 
 
 class RunsBatches(Protocol):
@@ -41,6 +42,9 @@ class RunsBatches(Protocol):
 
     def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
         """Compute one batch and wait for it."""
+
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy slots (from, to)."""
 
 
 class Resident:
@@ -67,6 +71,20 @@ def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[Plan
             began = time.perf_counter()
             decided = resident.engine.run(batch.works, batch.bucket)
             yield from scheduler.complete(batch, decided, time.perf_counter() - began)
+
+
+def look_ahead(resident: Resident) -> bool:
+    """Spend idle time on what may be asked next, one short call; whether there was anything to do."""
+    ahead = resident.scheduler.look_ahead()
+    if ahead is None:
+        return False
+    try:
+        resident.engine.copy(ahead.copies)
+        resident.scheduler.looked_ahead(ahead, resident.engine.run(ahead.works, ahead.bucket))
+    except Exception:
+        log.exception("a guess at what comes next failed; all slots are forgotten")
+        resident.scheduler.forget()
+    return True
 
 
 class DeviceLoop:
@@ -114,6 +132,8 @@ class DeviceLoop:
         while True:
             requests: list[PlanRequest] | None = []
             if all(resident.scheduler.idle for resident in self.residents.values()):
+                while self._inbox.empty() and self.load()[0] < BUSY and any(look_ahead(r) for r in self.residents.values()):
+                    pass
                 requests = self._inbox.get()
             while requests is not None:
                 self._accept(requests)

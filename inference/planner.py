@@ -12,7 +12,8 @@ An offline model heard the whole melody before it chose the first chord, so all 
 another melody, and nothing can be reused.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from schema.engine_messages import PlanRequest, unpack_values
@@ -25,6 +26,7 @@ class Decision(NamedTuple):
 
     chord: int
     melody: int
+    likely: tuple[int, ...] = ()  # melody values, likeliest first; empty where nobody asked
 
 
 class Bucket(NamedTuple):
@@ -72,6 +74,19 @@ class SlotMemory:
         """Forget everything from a frame on."""
         del self.frames[frames:], self.chosen[frames:]
         self.fed = min(self.fed, frames + 1)
+
+    def copy(self) -> "SlotMemory":
+        """What a copy of the slot stands for."""
+        return replace(self, frames=[*self.frames], chosen=[*self.chosen])
+
+    def agreement(self, known_chords: Sequence[int], known_melody: Sequence[int]) -> int:
+        """Frames at the start that a fresh computation with these values would reproduce, controls and noise being the same."""
+        for index, (frame, chosen) in enumerate(zip(self.frames, self.chosen, strict=True)):
+            chord = frame.chord == known_chords[index] if index < len(known_chords) else chosen[0]
+            melody = frame.melody == known_melody[index] if index < len(known_melody) else chosen[1]
+            if not (chord and melody):
+                return index
+        return len(self.frames)
 
 
 class Progress:
@@ -153,17 +168,7 @@ class Progress:
         if memory.noise != noise:
             memory.noise = noise
             memory.chosen = [(False, False)] * len(memory.chosen)
-        memory.cut(min(self.end, self._agreement()))
-        return len(memory.frames)
-
-    def _agreement(self) -> int:
-        """Frames at the start of the slot's memory that a fresh computation of this request would reproduce."""
-        memory = self.memory
-        for index, (frame, chosen) in enumerate(zip(memory.frames, memory.chosen, strict=True)):
-            chord = frame.chord == self.known_chords[index] if index < len(self.known_chords) else chosen[0]
-            melody = frame.melody == self.known_melody[index] if index < len(self.known_melody) else chosen[1]
-            if not (chord and melody):
-                return index
+        memory.cut(min(self.end, memory.agreement(self.known_chords, self.known_melody)))
         return len(memory.frames)
 
     def _decide(self) -> int:

@@ -42,7 +42,13 @@ def candidate_values(
     return jnp.where(impossible, -jnp.inf, values)
 
 
-def value_of(action: Int[Array, "B"], previous: Int[Array, "B"], count: int) -> Int[Array, "B"]:
+def likeliest(logits: Float[Array, "B V"], running: Bool[Array, "B"], count: int) -> Int[Array, "B G"]:
+    """The `count` likeliest possible actions of each row, likeliest first."""
+    impossible = (jnp.arange(logits.shape[-1]) == HOLD_ACTION)[None] & ~running[:, None]
+    return jax.lax.top_k(jnp.where(impossible, -jnp.inf, logits), count)[1].astype(jnp.int32)
+
+
+def value_of(action: Int[Array, "B *any"], previous: Int[Array, "B *any"], count: int) -> Int[Array, "B *any"]:
     """`schema.tokens.value_of`, for arrays."""
     held = jnp.where((previous >= 1) & (previous <= count), previous + count, previous)
     return jnp.where(action == NOTHING, NOTHING, jnp.where(action == HOLD_ACTION, held, action - 1))

@@ -15,14 +15,16 @@ one step and rows that need sixteen share batches: each is answered after its ow
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work
+from inference.branches import guesses
+from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, known_values
 from schema.engine_messages import PlanReply, PlanRequest, pack_values
 
 SUPERSEDED, LATE = "superseded", "late"
+LOOK_AHEAD_ROWS = 4
 
 
 class Waiting(NamedTuple):
@@ -57,6 +59,25 @@ class Batch(NamedTuple):
     works: tuple[Work, ...]
 
 
+class Ahead(NamedTuple):
+    """One short call for guesses at what comes next: slots to copy first, then one step of each row."""
+
+    copies: tuple[tuple[int, int], ...]
+    bucket: Bucket
+    rows: tuple[Progress, ...]
+    works: tuple[Work, ...]
+
+
+@dataclass
+class Session:
+    """What is remembered of a session: its slot; guesses that are to be computed, that are, and that have been."""
+
+    slot: int
+    memory: SlotMemory
+    ahead: list[PlanRequest] = field(default_factory=list)
+    guesses: list[Progress] = field(default_factory=list)  # in slots of their own, but for the first
+
+
 class Scheduler:
     """Slots and queues of one model."""
 
@@ -69,7 +90,7 @@ class Scheduler:
         self._call_s = 0.0  # how long a call takes, running mean
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
-        self._memories: OrderedDict[str, tuple[int, SlotMemory]] = OrderedDict()  # least recently used first
+        self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
         self._free = sorted(range(slots), key=lambda slot: (slot % self._local_slots, slot), reverse=True)  # from each device in turn
 
     @property
@@ -91,7 +112,7 @@ class Scheduler:
     @property
     def slots_used(self) -> int:
         """Slots that remember a session."""
-        return len(self._memories)
+        return len(self._sessions)
 
     def add(self, request: PlanRequest, now: float) -> list[PlanReply]:
         """Queue a request; the one it supersedes, if any, is answered."""
@@ -123,12 +144,59 @@ class Scheduler:
                 replies.append(self._finish(row))
         return replies
 
+    def look_ahead(self) -> Ahead | None:
+        """A step of some guesses, those of the session that was answered longest ago first; None if there is none. Only when idle."""
+        steps = [bucket for bucket in self._buckets if bucket.positions == bucket.decisions == 1]
+        if not steps:
+            return None
+        bucket = next((bucket for bucket in steps if bucket.rows >= LOOK_AHEAD_ROWS), steps[-1])
+        copies: list[tuple[int, int]] = []
+        rows: list[Progress] = []
+        for session in self._sessions.values():
+            while session.ahead and len(rows) < bucket.rows:
+                copies += self._begin_guess(session)
+            rows += [guess for guess in session.guesses if not guess.done and guess.positions_left() == 1]
+            if len(rows) >= bucket.rows:
+                break
+        if not rows:
+            return None
+        chosen = tuple(rows[: bucket.rows])
+        return Ahead(tuple(copies), bucket, chosen, tuple(row.next_work(1, 1) for row in chosen))
+
+    def looked_ahead(self, ahead: Ahead, decided: Sequence[list[Decision]]) -> None:
+        """Take the result of `look_ahead`."""
+        for guess, work, decisions in zip(ahead.rows, ahead.works, decided, strict=True):
+            guess.absorb(work, decisions)
+
+    def _begin_guess(self, session: Session) -> list[tuple[int, int]]:
+        """Start on the next guess of a session, in its own slot or a free one; the slots to copy. Without a free slot it is dropped."""
+        request = session.ahead.pop(0)
+        if not session.guesses:
+            session.guesses.append(Progress(request, session.slot, session.memory))
+            return []
+        device = session.slot // self._local_slots
+        slot = next((slot for slot in self._free if slot // self._local_slots == device), None)
+        if slot is None:
+            session.ahead.clear()
+            return []
+        self._free.remove(slot)
+        session.guesses.append(Progress(request, slot, session.memory.copy()))
+        return [(session.slot, slot)]
+
+    def _drop_guesses(self, session: Session) -> None:
+        """Free the slots of guesses."""
+        self._free += {guess.slot for guess in session.guesses} - {session.slot}
+        session.guesses.clear()
+        session.ahead.clear()
+
     def forget(self) -> list[PlanReply]:
         """Drop everything after a failed call: slots may hold anything now. The plans in progress are refused."""
         lost = [_refusal(row.asked.request, "computation failed") for row in self._running.values()]
         self._running.clear()
-        self._free += [slot for slot, _ in self._memories.values()]
-        self._memories.clear()
+        for session in self._sessions.values():
+            self._drop_guesses(session)
+            self._free.append(session.slot)
+        self._sessions.clear()
         return lost
 
     def _admit(self, now: float) -> list[PlanReply]:
@@ -147,7 +215,8 @@ class Scheduler:
                 continue
             del self._waiting[session]
             try:
-                progress = Progress(asked.request, *claimed, offline=self._offline)
+                self._take_best_guess(claimed, asked.request)
+                progress = Progress(asked.request, claimed.slot, claimed.memory, offline=self._offline)
             except BadRequest as problem:
                 replies.append(_refusal(asked.request, str(problem)))
                 continue
@@ -170,17 +239,34 @@ class Scheduler:
                 replies.append(_too_late(row.asked, now))
         return replies
 
-    def _claim(self, session: str) -> tuple[int, SlotMemory] | None:
-        """The session's slot, a free one, or that of the least recently used idle session; None if all are running."""
-        if session not in self._memories:
+    def _claim(self, name: str) -> Session | None:
+        """The session's slot, a free one, one of a guess, or that of the least recently used idle session; None if all are running."""
+        if name not in self._sessions:
             if not self._free:
-                idle = next((other for other in self._memories if other not in self._running), None)
+                for other in self._sessions.values():
+                    self._drop_guesses(other)
+            if not self._free:
+                idle = next((other for other in self._sessions if other not in self._running), None)
                 if idle is None:
                     return None
-                self._free.append(self._memories.pop(idle)[0])
-            self._memories[session] = (self._free.pop(), SlotMemory())
-        self._memories.move_to_end(session)
-        return self._memories[session]
+                self._free.append(self._sessions.pop(idle).slot)
+            self._sessions[name] = Session(self._free.pop(), SlotMemory())
+        self._sessions.move_to_end(name)
+        return self._sessions[name]
+
+    def _take_best_guess(self, session: Session, request: PlanRequest) -> None:
+        """Go on from the guess that agrees with the request for longest, if any does for longer than the slot itself. Raises BadRequest."""
+        if session.guesses:
+            chords, melody = known_values(request)
+
+            def agreement(memory: SlotMemory) -> int:
+                return memory.agreement(chords, melody)
+
+            best = max(session.guesses, key=lambda guess: agreement(guess.memory))
+            if agreement(best.memory) > agreement(session.memory):
+                session.slot, best.slot = best.slot, session.slot
+                session.memory = best.memory
+        self._drop_guesses(session)
 
     def _class_of(self, row: Running) -> int:
         """The smallest bucket of fed positions that holds what the row must feed, else the largest."""
@@ -208,8 +294,10 @@ class Scheduler:
         return row.progress.slot // self._local_slots
 
     def _finish(self, row: Running) -> PlanReply:
-        request = row.progress.request
+        request, memory = row.progress.request, row.progress.memory
         del self._running[request.session]
+        if row.progress.done and not self._offline:
+            self._sessions[request.session].ahead = guesses(request, memory)
         return PlanReply(
             session=request.session,
             seq=request.seq,

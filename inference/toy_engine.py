@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from inference.planner import Bucket, Decision, Work, controls_of, known_values
 from schema.engine_messages import PlanRequest
-from schema.tokens import NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES, value_of
+from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES, value_of
 
 
 class Given(NamedTuple):
@@ -44,6 +44,11 @@ class ToyEngine:
         assert len({work.slot for work in works}) == len(works), "one slot twice in a batch"
         self.calls.append((bucket, len(works)))
         return [self._row(work, bucket) for work in works]
+
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy slots (from, to)."""
+        for source, target in pairs:
+            self._fed[target] = dict(self._fed[source])
 
     def _row(self, work: Work, bucket: Bucket) -> list[Decision]:
         assert len(work.chords) <= bucket.positions, "more positions than the bucket holds"
@@ -90,7 +95,7 @@ def _fed(request: PlanRequest, position: int, frame: Decision, offline: bool) ->
     controls = controls_of(request)
     if position == 0:
         return (*controls, request.melody) if offline else controls
-    return (*controls, position, *frame)
+    return (*controls, position, frame.chord, frame.melody)
 
 
 def _decide(request: PlanRequest, fed: Sequence[tuple[object, ...]], now: Decision, given: Given) -> Decision:
@@ -99,4 +104,5 @@ def _decide(request: PlanRequest, fed: Sequence[tuple[object, ...]], now: Decisi
     action = 2 + number % (NUM_CHORD_ACTIONS - 2) if number % 5 == 0 or now.chord == 0 else 1
     chord = given.chord if given.chord is not None else value_of(action, now.chord, NUM_CHORDS)
     action = 2 + number % (NUM_MELODY_ACTIONS - 2) if number % 3 == 0 or now.melody == 0 else 1
-    return Decision(chord, given.melody if given.melody is not None else value_of(action, now.melody, NUM_PITCHES))
+    melody = given.melody if given.melody is not None else value_of(action, now.melody, NUM_PITCHES)
+    return Decision(chord, melody, (NOTHING, 62, 66))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.engine import Engine, _width
-from inference.loop import Resident, answer
+from inference.loop import Resident, answer, look_ahead
 from inference.model import CACHE_POSITIONS
 from inference.planner import Bucket, Progress, SlotMemory
 from inference.settings import LIVE, OFFLINE
@@ -22,7 +22,7 @@ from training.rollouts import plain_plan
 
 NEAR_TIE = 1e-4  # float32 adds in another order: candidates this close may change places
 BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(2, 64, 1))
-OTHER_BUCKETS = (Bucket(4, 16, 4),)
+OTHER_BUCKETS = (Bucket(4, 16, 4), Bucket(4, 1, 1))
 SLOTS = 2
 INFO = ModelInfo("tiny", "online", 0.8)
 OFFLINE_INFO = ModelInfo("tiny-offline", "offline", 0.8)
@@ -114,6 +114,28 @@ def test_every_plan_is_the_one_by_the_book(engine, book, temperature, turns):
             jams[name].hear(chords)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_plans_that_were_guessed_are_those_by_the_book(other_engine, book, temperature):
+    """The player does what was anticipated, then each of the likeliest other things in turn: no step is left, nothing else changes."""
+    resident, jam = Resident(INFO, other_engine, OTHER_BUCKETS), Jam("a", history=20, temperature=temperature)
+    steps = []
+    for turn in range(5):
+        request = jam.ask(Move(commit=2))
+        (reply,) = answer(resident, [request])
+        steps.append(reply.steps)
+        chords = unpack_values(reply.chords)
+        assert_same(book, request, chords)
+        jam.hear(chords)
+        memory = resident.scheduler._sessions["a"].memory
+        open_frame = memory.frames[len(unpack_values(request.melody))]
+        assert len(set(open_frame.likely)) == len(open_frame.likely) == 4
+        likeliest = list(dict.fromkeys((open_frame.melody, *open_frame.likely)))
+        while look_ahead(resident):
+            pass
+        jam.melody[-1] = likeliest[turn % 4]
+    assert steps[1:] == [0] * 4
+
+
 @pytest.mark.parametrize("open_frame", [False, True])
 def test_a_long_jam_through_a_window_hop(engine, book, open_frame):
     """Frame after frame in one slot, mostly with the note that was anticipated not coming."""
@@ -193,9 +215,11 @@ def test_an_offline_model_hears_what_comes_after_the_frames_it_harmonises(offlin
 def test_nothing_compiles_after_warm_up(engine):
     """Any request meets a compiled shape."""
     before = engine.compiled
-    assert before == len(BUCKETS)
+    assert before == len(BUCKETS) + 1  # and the copying of slots
     for history in (1, 3, 66, 200):
-        served(engine, BUCKETS, [Jam(name, history=history).ask(Move(lookahead=7)) for name in "abc"])
+        resident = Resident(INFO, engine, BUCKETS)
+        plans_of(resident, [Jam(name, history=history).ask(Move(lookahead=7)) for name in "abc"])
+        assert look_ahead(resident)
     assert engine.compiled == before
 
 
@@ -210,6 +234,13 @@ def test_more_rows_than_a_bucket_holds_are_a_bug(engine):
 def test_no_bucket_copies_the_whole_cache(weights, bucket):
     """The cache is donated and written in place: XLA's program holds no copy of it (see `settings`)."""
     assert not whole_cache_copies(weights, bucket)
+
+
+@pytest.mark.slow
+def test_copying_a_slot_copies_no_whole_cache(weights):
+    engine = Engine(SIZES, weights, slots=LIVE.slots, buckets=[])
+    program = engine._copy.lower(engine._cache, np.zeros((1, 2, 2), np.int32)).compile().as_text()
+    assert not copies_in(program, SIZES)
 
 
 @pytest.mark.slow
@@ -228,6 +259,10 @@ def whole_cache_copies(weights, bucket, sizes=SIZES):
     engine = Engine(sizes, weights, slots=LIVE.slots, buckets=[bucket])
     packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
     program = engine._call.lower(engine._weights, engine._cache, engine._heard, packed, bucket=bucket).compile().as_text()
-    shape = f"f32[{SIZES.layers},{LIVE.slots + 1},{CACHE_POSITIONS},{SIZES.kv_heads},{SIZES.head_width}]"
+    return copies_in(program, sizes)
+
+
+def copies_in(program, sizes):
+    shape = f"f32[{sizes.layers},{LIVE.slots + 1},{CACHE_POSITIONS},{sizes.kv_heads},{sizes.head_width}]"
     assert shape in program
     return re.findall(re.escape(shape) + r"\S* copy\(.*", program)
