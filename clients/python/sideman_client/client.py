@@ -13,7 +13,7 @@ has. Only close codes that ask for it are retried (C10).
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,25 +24,32 @@ from websockets.exceptions import ConnectionClosed
 
 from sideman_client.codec import MSGPACK, decode, encode
 from sideman_client.errors import CannotConnect, ClosedByGateway, ConnectionLost, NoAnswer, NotConnected, SettingRefused, SidemanError
+from sideman_client.generated import FRAMES_PER_BEAT
 from sideman_client.generated.codes import ErrorCode, should_reconnect
 from sideman_client.generated.messages import (
     MAX_HISTORY_FRAMES,
     Bye,
+    ChordRun,
     ClientMessage,
     Configure,
     Configured,
     Error,
     GatewayMessage,
+    Harmonize,
+    Harmonized,
     Hello,
     History,
     Keep,
+    MelodyRun,
     Plan,
     Reset,
     Tick,
     Welcome,
 )
+from sideman_client.harmonizing import Harmonizer, OnProgress
 from sideman_client.jam import Jam
 from sideman_client.opening import Backoff, close_code, open_session, refusal
+from sideman_client.stretches import Stretches
 
 ANSWER_TIMEOUT_S = 10.0
 LEAVING_TIMEOUT_S = 2.0
@@ -92,6 +99,7 @@ class SidemanClient:
         self._sent_at: dict[int, float] = {}
         self._round_trip_ms: float | None = None
         self._leaving = False
+        self._harmonizer = Harmonizer(self._send_when_open, self._check_alive)
         self._connection: ClientConnection
         self._reader: asyncio.Task[None]
         self.welcome: Welcome
@@ -129,6 +137,23 @@ class SidemanClient:
         self._sent_at.pop(tick.seq - MAX_UNANSWERED_TICKS, None)
         await self._send(tick)
         return tick
+
+    async def harmonize(
+        self, melody: Sequence[MelodyRun], num_frames: int, *, bar_line: int = 0, on_progress: OnProgress | None = None
+    ) -> list[ChordRun]:
+        """Chords for a whole melody of any length, frames [0, num_frames), by the gateway's offline model and this session's settings.
+
+        `on_progress(decided, all)` counts frames. One at a time: another call waits for this one. Raises HarmonizeRefused, NoAnswer,
+        or why the session ended.
+        """
+        stretches = Stretches(
+            melody,
+            num_frames,
+            bar_frames=self.jam.settings.beats_per_bar * FRAMES_PER_BEAT,
+            bar_line=bar_line,
+            fits=lambda message: _num_bytes(encode(message, self._subprotocol)) <= self.welcome.limits.max_message_bytes,
+        )
+        return await self._harmonizer.harmonize(stretches, on_progress)
 
     async def leave(self) -> None:
         """Say `bye`, wait a moment for the close, and let go of everything. May be called in any state."""
@@ -198,6 +223,10 @@ class SidemanClient:
         except ConnectionClosed:
             return
 
+    async def _send_when_open(self, message: Harmonize) -> None:
+        if self.state is State.OPEN:
+            await self._send(message)
+
     def _history(self, frame: int) -> History:
         """The longest history that fits one message (H2, C5), by bisection; most often that is all there is to tell."""
         limits = self.welcome.limits
@@ -228,6 +257,7 @@ class SidemanClient:
         finally:
             self.state = State.CLOSED
             self._news.set()
+            asyncio.get_running_loop().call_soon(self._harmonizer.wake)  # when the reader is done, so that it tells why
 
     def _take(self, data: bytes | str) -> None:
         message = decode(data, self._subprotocol)
@@ -237,6 +267,8 @@ class SidemanClient:
         if isinstance(message, Plan | Keep):
             self._attempt = 0
             round_trip_ms = self._round_trip_of(message)
+        elif isinstance(message, Harmonized | Error) and self._harmonizer.take(message):
+            pass  # nobody else asked for it
         elif isinstance(message, Configured | Error):
             self._answer(message)
         self.jam.receive(message)
@@ -313,6 +345,7 @@ class SidemanClient:
             await self._put(_Asked(asked.message, frame, asked.answer))
         self.reconnects += 1
         self.state = State.OPEN
+        await self._harmonizer.begin_again()
 
 
 @asynccontextmanager
@@ -349,7 +382,7 @@ def _refuses_question(error: Error) -> bool:
     if error.code == ErrorCode.SLOW_DOWN:
         return False
     named = error.field.removeprefix("$.").partition(".")[0]
-    return error.seq is None and named not in ("tick", "history", "hello", "bye")
+    return error.seq is None and named not in ("tick", "history", "harmonize", "hello", "bye")
 
 
 def _merged(settings: Configure, change: Configure) -> Configure:

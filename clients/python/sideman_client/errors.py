@@ -42,6 +42,10 @@ class SettingRefused(SidemanError):
     """The gateway refused a `configure`; the settings are as before."""
 
 
+class HarmonizeRefused(SidemanError):
+    """The gateway gave no chords for a whole melody."""
+
+
 class NoAnswer(SidemanError):
     """The gateway did not answer in time."""
 

@@ -74,6 +74,7 @@ class Jam:
         self.seed: int | None = None
         self.bar_line = 0
         self.plan: Plan | None = None
+        self.warm_start: list[SymbolRun] = []  # never sounds: for the gateway that has to go on (P10, H8)
         self.frames: list[Sounding] = []  # every frame that has begun, from frame 0
         self.melody: list[Note] = []
         self.late_frames = 0
@@ -120,6 +121,7 @@ class Jam:
         if isinstance(message, Plan):
             if message.seq > self._newest_seq:
                 self.plan, self._newest_seq = message, message.seq
+                self.warm_start = message.warm_start or self.warm_start
         elif isinstance(message, Keep) and message.reason == "listening":
             self._listened_seq = message.seq
 
@@ -171,6 +173,7 @@ class Jam:
             plan=plan,
             seed=self.seed,
             bar_line=self.bar_line,
+            warm_start=self.warm_start if any(run.start + run.length > first for run in self.warm_start) else [],
         )
 
     def melody_runs(self, first: int, end: int) -> list[MelodyRun]:

@@ -18,6 +18,8 @@ from sideman_client.generated.messages import (
     Configured,
     Error,
     GatewayMessage,
+    Harmonize,
+    Harmonized,
     Hello,
     Keep,
     Limits,
@@ -45,6 +47,8 @@ class Gateway:
         self.close_at_tick: dict[int, tuple[int, str]] = {}  # frame -> close, used up
         self.keep_at_tick: dict[int, str] = {}  # frame -> reason
         self.before_answer: Callable[[ClientMessage], list[GatewayMessage | bytes]] = lambda message: []
+        self.harmonize_refused: list[GatewayMessage] = []  # what a `harmonize` gets instead of chords
+        self.close_on_harmonize: list[tuple[int, str]] = []  # used up one by one
         self.max_message_bytes = 16384
         self.may_welcome = asyncio.Event()
         self.may_welcome.set()
@@ -87,6 +91,8 @@ class Gateway:
             return self.close_on_hello.pop(0)
         if isinstance(message, Tick):
             return self.close_at_tick.pop(message.frame, None)
+        if isinstance(message, Harmonize) and self.close_on_harmonize:
+            return self.close_on_harmonize.pop(0)
         return (1000, "bye") if isinstance(message, Bye) else None
 
     def _answers(self, message: ClientMessage, settings: Settings, number: int) -> list[GatewayMessage]:
@@ -99,6 +105,8 @@ class Gateway:
             return [Error("unknown_model", "no such model here", field="$.configure.model")]
         if isinstance(message, Configure | Reset):
             return [Configured(settings, 0)]
+        if isinstance(message, Harmonize):
+            return self.harmonize_refused or harmonized(message)
         if isinstance(message, Tick):
             return [self._answer(message, settings.silence_beats * 4)]
         return []
@@ -117,6 +125,23 @@ class Gateway:
             else:
                 joined.append(run)
         return Plan(tick.seq, first, first + COMMIT_FRAMES, joined, Timing(0.1, 0.0, 0.1, 1, 1.0, 1))
+
+
+def harmonized(message: Harmonize) -> list[GatewayMessage]:
+    """In two parts: what was given, then a chord a bar, C and G in turn from the stretch's own beginning."""
+    given = [ChordRun(run.start, run.length, run.symbol, [], run.onset) for run in message.chords]
+    known = sum(run.length for run in message.chords)
+    starts = [known, *range(known - known % BAR_FRAMES + BAR_FRAMES, message.frames, BAR_FRAMES)]
+    ends = [*starts[1:], message.frames]
+    free = [
+        ChordRun(a, b - a, "CG"[a // BAR_FRAMES % 2], CHORDS["CG"[a // BAR_FRAMES % 2]], True) for a, b in zip(starts, ends, strict=True)
+    ]
+    half = len(free) // 2
+    middle = free[half].start
+    return [
+        Harmonized(message.seq, 0, middle, message.frames, [*given, *free[:half]]),
+        Harmonized(message.seq, middle, message.frames, message.frames, free[half:]),
+    ]
 
 
 def chord_of(frame: int, silence_frames: int) -> ChordRun:

@@ -321,3 +321,17 @@ def check_history(jam: Jam, frame: int) -> None:
         runs = history.plan.chords
         assert runs[0].start == frame + 1
         assert runs[0].onset or runs[0].symbol == history.chords[-1].symbol
+
+
+def test_a_warm_start_is_kept_for_the_gateway_and_never_sounds():
+    """P10, H8: as a plan brought it, in every history that still reaches so far back; a reset forgets it."""
+    jam = Jam(Settings(silence_beats=2))
+    warm = [SymbolRun(0, 8, "F")]
+    jam.receive(Plan(4, 4, 8, [ChordRun(4, 4, "N", [], False), ChordRun(8, 8, "C", [60], True)], TIMING, warm))
+    jam.receive(Plan(5, 5, 9, [ChordRun(5, 3, "N", [], False), ChordRun(8, 8, "C", [60], True)], TIMING))
+    jam.begin_frame(20)
+    assert [frame.symbol for frame in jam.frames[:8]] == ["N"] * 8
+    assert jam.history(20).warm_start == warm
+    assert jam.history(20, 14).warm_start == warm
+    assert jam.history(20, 13).warm_start == []
+    assert jam.forgotten().warm_start == []
