@@ -2,8 +2,8 @@
 
 Run: python -m inference.roofline [layers width heads kv_heads head_width feed_width melody_head_width]
 
-A step of B rows reads every weight once, reads B rows' keys and values, and multiplies. Its time is bounded below by arithmetic / peak and by
-bytes / bandwidth (Williams et al., CACM 52(4), 2009), and a chip adds a fixed time for launching what cannot be fused. See ROOFLINE.md.
+A step of B rows reads every weight once, reads B rows' keys and values, and multiplies. Its time is bounded below by arithmetic / peak
+and by bytes / bandwidth (Williams et al., CACM 52(4), 2009), and a chip adds a fixed time for launching what cannot be fused.
 """
 
 import sys
@@ -62,7 +62,9 @@ def step_seconds(chip: Chip, sizes: ModelSizes, rows: int) -> float:
     return bound + chip.launch_s
 
 
-def sessions(chip: Chip, sizes: ModelSizes, *, rows: int, steps_per_plan: float, tempo_bpm: float = 120.0, utilisation: float = 0.7) -> float:
+def sessions(
+    chip: Chip, sizes: ModelSizes, *, rows: int, steps_per_plan: float, tempo_bpm: float = 120.0, utilisation: float = 0.7
+) -> float:
     """Players that `rows` at a time can be served, each asking once a frame, with the chip this busy; memory bounds it too."""
     by_time = utilisation * rows * frame_seconds(tempo_bpm) / (steps_per_plan * step_seconds(chip, sizes, rows))
     slot = step_bytes(sizes, 1, chip.bytes_per_number) - step_bytes(sizes, 0, chip.bytes_per_number)
