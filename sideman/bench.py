@@ -123,7 +123,9 @@ class Bench:
         seen = _Seen()
         for group in range(max(1, MELODIES // batch)):
             numbers = range(group * batch, (group + 1) * batch)
-            players = [Player(tunes[n % len(tunes)], self.resident.info, settings, name=f"{settings}{batch} {n}", seed=n) for n in numbers]
+            players = [
+                Player(tunes[n % len(tunes)], [self.resident.info], settings, name=f"{settings}{batch} {n}", seed=n) for n in numbers
+            ]
             full = (asked for asked in rounds(players) if len(asked) == batch)  # not while listening, nor when a melody is over
             for number, asked in enumerate(islice(full, num_rounds)):
                 self._round(asked, seen, compare=number % PLAIN_EVERY == 0)
@@ -144,7 +146,7 @@ class Bench:
         )
 
     def _round(self, asked: Sequence[tuple[Player, PlanRequest]], seen: "_Seen", *, compare: bool) -> None:
-        """Answer one frame of all players, and plan it plainly too if it is to be compared."""
+        """Answer one wave of all players, and plan it plainly too if it is to be compared."""
         requests = [request for _, request in asked]
         players = {request.session: player for player, request in asked}
         served: dict[str, list[int]] = {}

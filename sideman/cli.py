@@ -11,6 +11,7 @@ A hosted musician that accompanies your melody with chords, live.
 
   sideman serve                          start the service on this machine
   sideman play TUNE.mid --out jam.mid    let it accompany the melody of a MIDI file, in real time
+  sideman harmonize TUNE.mid             chords for the whole of it, without playing
   sideman bench engine                   how fast plans are made here
   sideman evaluate --data DIR            how good they are, on melodies the model has never seen
 """
@@ -19,15 +20,27 @@ A hosted musician that accompanies your melody with chords, live.
 COMMANDS = {
     "serve": ("sideman.serve", "start gateway and worker; ready when every shape is compiled and the golden plan matches"),
     "play": ("sideman.play", "play the melody of a MIDI file against a server and report how the jam went"),
+    "harmonize": ("sideman.harmonize", "chords for the whole melody of a MIDI file, as a lead sheet and as MIDI"),
     "evaluate": ("sideman.evaluate", "accompany held-out melodies with the serving code and print the figures"),
 }
-BENCHMARKS = {"engine": ("sideman.bench", "plans over real melodies: plain against served, equality included")}
+BENCHMARKS = {
+    "engine": ("sideman.bench", "plans over real melodies: plain against served, equality included"),
+    "training": ("sideman.bench_training", "train steps against the rate of a matrix product; needs optax"),
+    "load": ("sideman.bench_load", "many players over real sockets, in real time: round trips against the budget of one frame"),
+}
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Room for the longest command beside what it does."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=16)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. 2 means that the caller has to mend something."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="sideman", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="sideman", description=DESCRIPTION, formatter_class=_Help)
     parser.add_argument("--version", action="version", version=f"sideman {version('sideman')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     runs = [_add(commands, name, *spec, wanted=name in arguments[:1]) for name, spec in COMMANDS.items()]

@@ -1,4 +1,4 @@
-"""Where things lie: the shipped checkpoints, the cache of compiled programs. Pure."""
+"""Where things lie: the shipped checkpoints, the caches of compiled programs and converted corpora. Pure."""
 
 import os
 from pathlib import Path
@@ -13,4 +13,13 @@ SHIPPED_CHECKPOINTS = (DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT)  # the fi
 
 def compilation_cache() -> Path:
     """The user's cache folder for compiled programs (XDG_CACHE_HOME, else ~/.cache)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sideman" / "jax"
+    return _cache() / "jax"
+
+
+def frames_cache() -> Path:
+    """The same for converted corpora."""
+    return _cache() / "frames"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sideman"

@@ -1,15 +1,22 @@
 """A jam without sockets or clocks: real sessions and the real planner, ticked frame by frame over written melodies. Shell.
 
 The player is honest: notes of frame f are told with the tick of f + 1, and the plan that answers the tick of f sounds from f + 1 on.
+
+    for wave in rounds(players):
+        for reply in answers(residents, [request for _, request in wave]):
+            the player whose request it was .take(reply)
+
+Most frames have one wave of requests. Where a warm start is due there are two: the opening, then the plan that goes on from it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
 from gateway.session import Session
+from inference.loop import Resident, answer
 from schema import client_messages as wire
 from schema.chords import parse_symbol, print_symbol
 from schema.client_messages import Applied, Configure, Hello, History, Limits, MelodyRun, NoteEvent, Plan, Settings, SymbolRun, Tick
@@ -39,15 +46,22 @@ class Melody(Protocol):
 class Player:
     """One melody played against one session."""
 
-    def __init__(self, song: Melody, model: ModelInfo, settings: Settings, *, name: str, seed: int, primed_frames: int = 0) -> None:
-        """With `primed_frames` the human chords sound that long first; otherwise the settings' silence holds."""
+    def __init__(
+        self, song: Melody, models: Iterable[ModelInfo], settings: Settings, *, name: str, seed: int, primed_frames: int = 0
+    ) -> None:
+        """`settings` name one of the models; if another is an offline one, the jam has a warm start (P10).
+
+        With `primed_frames` the human chords sound that long first; otherwise the settings' silence holds.
+        """
         self.song = song
         self.sounded: list[int] = []  # chord values so far
-        self.overlap = self.revised = 0
-        self._session = Session(session_id=name, seed=seed, models={model.name: model}, settings=settings, limits=LIMITS)
+        self.plans = self.steps = self.overlap = self.revised = 0
+        known = {model.name: model for model in models}
+        self._session = Session(session_id=name, seed=seed, models=known, settings=settings, limits=LIMITS)
         self._session.receive(Hello(), 0.0)
         self._session.receive(Configure(beats_per_bar=song.beats_per_bar, silence_beats=0 if primed_frames else None), 0.0)
         self._plan: tuple[int, ChordPlan] | None = None
+        self._request: PlanRequest | None = None
         self._fresh = False
         self._next = 0
         if primed_frames:
@@ -58,24 +72,33 @@ class Player:
         """Whether the melody is played to its end."""
         return self._next >= len(self.song.melody)
 
-    def tick(self) -> PlanRequest | None:
-        """Play one frame; the request its tick leads to, if any."""
+    def tick(self) -> None:
+        """Play one frame."""
         frame, self._next = self._next, self._next + 1
         running = self.sounded[-1] if self.sounded else NOTHING
         self.sounded.append(sound(self._plan[1] if self._plan else None, frame, running))
         applied = Applied(self._plan[0], frame) if self._plan and self._fresh else None
         self._fresh = False
         events = note_events(self.song.melody, frame - 1) if frame else []
-        effects = self._session.receive(Tick(seq=frame, frame=frame, events=events, applied=applied), 0.0)
-        return effects.request
+        self._request = self._session.receive(Tick(seq=frame, frame=frame, events=events, applied=applied), 0.0).request
 
-    def take(self, reply: PlanReply) -> Plan:
-        """Receive the plan for the last request."""
+    def next_request(self) -> PlanRequest | None:
+        """What the last tick or reply asks for, told once."""
+        request, self._request = self._request, None
+        return request
+
+    def take(self, reply: PlanReply) -> Plan | None:
+        """Receive the reply to the last request: a plan, or None for the opening of a warm start, which asks for the plan."""
         effects = self._session.receive_reply(reply, 0.0)
+        self._request = effects.request
+        if self._request is not None:
+            return None
         (plan,) = effects.messages
-        assert isinstance(plan, Plan), f"expected a plan, got {plan}"
+        assert isinstance(plan, Plan), f"expected a plan, got {plan}: {reply.problem}"
         self._plan = (plan.seq, ChordPlan(plan.first_frame, plan.committed_until, tuple(values(_run(run) for run in plan.chords))))
         self._fresh = True
+        self.plans += 1
+        self.steps += reply.steps
         self.overlap += effects.planned_overlap
         self.revised += effects.revised_chords
         return plan
@@ -121,10 +144,18 @@ def symbol_runs(chords: Sequence[int]) -> list[SymbolRun]:
 
 
 def rounds(players: Sequence[Player]) -> Iterator[list[tuple[Player, PlanRequest]]]:
-    """Frame after frame, the requests of all players who still play; the caller hands the replies to `take`."""
-    while any(not player.over for player in players):
-        asked = [(player, player.tick()) for player in players if not player.over]
-        yield [(player, request) for player, request in asked if request is not None]
+    """Frame after frame, wave after wave: the requests of all players who have one. The caller hands the replies to `take`."""
+    while playing := [player for player in players if not player.over]:
+        for player in playing:
+            player.tick()
+        while wave := [(player, request) for player in playing if (request := player.next_request()) is not None]:
+            yield wave
+
+
+def answers(residents: Iterable[Resident], requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:
+    """The replies, each by the resident whose model is asked."""
+    for resident in residents:
+        yield from answer(resident, [request for request in requests if request.model == resident.info.name])
 
 
 @lru_cache(maxsize=4096)

@@ -4,14 +4,14 @@ Flow: each song becomes a row of counts (`tally`); every figure is a ratio of su
 matrices: a row of `resamples` says how often each song was drawn. Measures are those of ReaLchords (arXiv 2506.14723, section 5.2 and
 appendix K) where it has them:
     note in chord    of the frames with a note and a chord, the share whose pitch class is a chord tone (extensions count, a slash bass
-                     does not); pooled over all frames, and as the mean of songs
+                     does not); pooled over all frames, over those of each song's first bar, and as the mean of songs
     onset interval   frames from the last melody onset to a chord onset, in bins 0 .. 16 and 17 or more (or no note yet); earth mover's
                      distance to the human chords' histogram. The paper leaves its unit open; here the whole range of bins is 1000
     length entropy   of chord lengths in bins 0 .. 32 and 33 or more frames, in nats
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,6 +27,8 @@ OVERLONG_FRAMES = 32  # a chord longer than two bars of 4/4, as the paper's repe
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 _SEED = 909
+
+Kind = Literal["people", "floor", "live", "offline"]  # who chose chords: people, no model, one that plays along, one that hears all
 
 _TONES = np.zeros((NUM_CHORD_VALUES, 12), bool)  # chord value x pitch class: is a tone of it
 for _value in range(1, NUM_CHORD_VALUES):
@@ -59,6 +61,7 @@ class Figures(msgspec.Struct, frozen=True):
 
     note_in_chord: float  # pooled over frames
     note_in_chord_by_song: float  # mean of songs
+    first_bar: float  # note in chord of as many frames as a bar has, from `first` on, pooled
     onset_interval_emd: float | None  # thousandths of the range of intervals, against the human chords; None without these
     length_entropy: float  # nats
     silent_share: float  # frames without a chord
@@ -86,7 +89,7 @@ class Curve(msgspec.Struct, frozen=True):
     """Note in chord by beat, with the ends of its confidence intervals; NaN (null in JSON) where no song has a note and a chord."""
 
     name: str
-    live: bool  # a model played
+    kind: Kind
     value: list[float]
     low: list[float]
     high: list[float]
@@ -98,6 +101,8 @@ class _Tally(NamedTuple):
     frames: np.ndarray
     judged: np.ndarray  # frames with a note and a chord
     hits: np.ndarray  # of these: the note is a chord tone
+    first_judged: np.ndarray  # the same two of the first bar
+    first_hits: np.ndarray
     silent: np.ndarray
     distinct: np.ndarray
     onsets: np.ndarray
@@ -136,8 +141,8 @@ def resamples(num_songs: int) -> np.ndarray:
     return np.random.default_rng(_SEED).multinomial(num_songs, np.full(num_songs, 1 / num_songs), RESAMPLES)
 
 
-def curve(name: str, songs: Sequence[Accompanied], num_beats: int) -> Curve:
-    """Note in chord of each of the first beats, as the mean of the songs that have a note and a chord there."""
+def curve(name: str, kind: Kind, songs: Sequence[Accompanied], num_beats: int) -> Curve:
+    """Note in chord of each of the first beats that count, as the mean of the songs that have a note and a chord there."""
     judged, hits = (np.stack(columns) for columns in zip(*(_by_beat(song, num_beats) for song in songs), strict=True))
     heard = (judged > 0).astype(float)
     shares = hits / np.maximum(1, judged)
@@ -146,8 +151,7 @@ def curve(name: str, songs: Sequence[Accompanied], num_beats: int) -> Curve:
         means = (drawn @ shares) / (drawn @ heard)
         value = shares.sum(axis=0) / heard.sum(axis=0)
     low, high = (_quantiles(means, end) for end in _ends())
-    live = all(song.planning is not None for song in songs)
-    return Curve(name, live, value.tolist(), low.tolist(), high.tolist())
+    return Curve(name, kind, value.tolist(), low.tolist(), high.tolist())
 
 
 def jumped_melody(melody: np.ndarray, frame: int, semitones: int) -> np.ndarray:
@@ -174,13 +178,15 @@ def _counts(song: Accompanied) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]
     """A row of the tally: its single counts, in the order of its fields, and its two histograms."""
     chords = song.chords[song.first :]
     hits = in_chord(song.melody[song.first :], chords)
+    bar = song.beats_per_bar * FRAMES_PER_BEAT
+    first_hits = in_chord(song.melody[song.first : song.first + bar], chords[:bar])
     onsets = np.flatnonzero((song.chords > NOTHING) & (song.chords <= NUM_CHORDS))
     onsets = onsets[onsets >= song.first]
-    on_bar, on_beat = (int((onsets % frames == 0).sum()) for frames in (song.beats_per_bar * FRAMES_PER_BEAT, FRAMES_PER_BEAT))
+    on_bar, on_beat = (int((onsets % frames == 0).sum()) for frames in (bar, FRAMES_PER_BEAT))
     distinct = len(np.unique((chords[chords != NOTHING] - 1) % NUM_CHORDS))
     silent = int((chords == NOTHING).sum())
     return (
-        (len(chords), len(hits), int(hits.sum()), silent, distinct, len(onsets), on_bar, on_beat),
+        (len(chords), len(hits), int(hits.sum()), len(first_hits), int(first_hits.sum()), silent, distinct, len(onsets), on_bar, on_beat),
         np.bincount(np.minimum(_intervals(song.melody, onsets), INTERVAL_BINS - 1), minlength=INTERVAL_BINS),
         np.bincount(np.minimum(_lengths(song.chords, onsets), LENGTH_BINS - 1), minlength=LENGTH_BINS),
     )
@@ -202,9 +208,10 @@ def _lengths(chords: np.ndarray, onsets: np.ndarray) -> np.ndarray:
 
 
 def _by_beat(song: Accompanied, num_beats: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames with a note and a chord in each beat, and in how many of them the note is a chord tone: int [num_beats] each."""
-    melody, chords = (np.resize(values, num_beats * FRAMES_PER_BEAT) for values in (song.melody, song.chords))
-    there = np.arange(len(melody)) < len(song.melody)
+    """Frames with a note and a chord in each beat from `first` on, and in how many the note is a chord tone: int [num_beats] each."""
+    num_frames = num_beats * FRAMES_PER_BEAT
+    melody, chords = (np.resize(values[song.first :], num_frames) for values in (song.melody, song.chords))
+    there = np.arange(num_frames) < len(song.melody) - song.first
     both = there & (melody != NOTHING) & (chords != NOTHING)
     fits = both & _TONES[chords, _pitch_class(melody)]
     judged, hits = (mask.reshape(num_beats, FRAMES_PER_BEAT).sum(axis=1) for mask in (both, fits))
@@ -233,6 +240,7 @@ def _ratios(tally: _Tally, human: _Tally | None, draws: np.ndarray) -> dict[str,
     return {
         "note_in_chord": _share(draws @ tally.hits, draws @ tally.judged),
         "note_in_chord_by_song": _share(draws @ (tally.hits / np.maximum(1, tally.judged)), draws @ heard),
+        "first_bar": _share(draws @ tally.first_hits, draws @ tally.first_judged),
         "onset_interval_emd": None if human is None else _distance(draws @ tally.intervals, draws @ human.intervals),
         "length_entropy": _entropy(draws @ tally.lengths),
         "silent_share": _share(draws @ tally.silent, frames),

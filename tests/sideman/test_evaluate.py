@@ -1,43 +1,21 @@
-"""`sideman evaluate` over a toy engine: who plays what, what is measured, the table, the options; slow: the whole command."""
+"""`sideman evaluate`: what is played, the options; slow: the whole command."""
 
 import argparse
-import io
+from dataclasses import replace
 
 import msgspec
-import numpy as np
 import pytest
-from rich.console import Console
 
-from inference.loop import Resident
-from inference.planner import Bucket
-from inference.toy_engine import ToyEngine
+from inference.errors import SameName
 from schema.chords import parse_symbol
-from schema.engine_messages import ModelInfo
-from schema.tokens import NOTHING, NUM_CHORDS, chord_hold, chord_onset, first_break, note_hold, note_onset
+from schema.tokens import chord_onset
 from sideman import evaluate
 from sideman.cli import main
-from sideman.evaluate import COLD_START, DEFAULT_WAYS, JUMP, Report, Way, accompany, floors, held_out, human, names, opening, ways_of
-from tests.tiny_corpus import TEST, write_tiny_corpus
-from training.corpora import CorpusProblem, Song
-
-BUCKETS = (Bucket(1, 1, 4), Bucket(4, 1, 1), Bucket(4, 1, 4), Bucket(4, 64, 1))
-C, F = parse_symbol("C").chord, parse_symbol("F").chord
-
-
-def song(name="test/a", frames=96, pitch=60, beats_per_bar=4):
-    """A note a beat, a chord a bar."""
-    bar = 4 * beats_per_bar
-    melody = [(note_hold if f % 4 else note_onset)(pitch + f // 4 % 5) for f in range(frames)]
-    chords = [(chord_hold if f % bar else chord_onset)((C, F)[f // bar % 2]) for f in range(frames)]
-    return Song(name, "pop909", "pop", beats_per_bar, np.array(melody, np.int16), np.array(chords, np.int16))
-
-
-SONGS = [song(), song("test/b", frames=80, pitch=62), song("test/c", frames=208, pitch=55, beats_per_bar=3)]
-
-
-@pytest.fixture
-def resident():
-    return Resident(ModelInfo("toy", "online", 0.8), ToyEngine(4), BUCKETS)
+from sideman.evaluate import DEFAULT_WAYS, NoOfflineModel, Way, held_out, jams, names, opening, playable, spread, ways_of
+from sideman.report import AFTER_SILENCE, COLD_START, JUMP, Report
+from tests.sideman.evaluated import SONGS, song, toy
+from tests.tiny_corpus import TEST, TRAIN, write_tiny_corpus
+from training.corpora import CORPORA, CorpusProblem
 
 
 def parsed(*options):
@@ -46,62 +24,7 @@ def parsed(*options):
     return parser.parse_args(["--data", "none", *options])
 
 
-def test_models_play_every_song_to_its_end(resident):
-    """Silence, then chords in every frame; the grammar holds; plans are counted per song."""
-    for played, heard in zip(SONGS, accompany(resident, SONGS, Way(2, 1.0)), strict=True):
-        assert len(heard.chords) == len(played.melody)
-        assert heard.first == 32
-        assert not heard.chords[:32].any()
-        assert heard.chords[32] != NOTHING
-        assert first_break(heard.chords.tolist(), NUM_CHORDS) is None
-        assert heard.planning.plans == len(played.melody) - 27  # one a tick, from the first plan that can sound at frame 32
-        assert heard.planning.steps >= heard.planning.plans // 2
-        assert heard.planning.overlap >= heard.planning.revised > 0
-
-
-def test_a_primed_model_goes_on_from_the_human_chords(resident):
-    heard = accompany(resident, SONGS[:1], Way(0, 1.0, primed=True))[0]
-    assert heard.chords[:32].tolist() == SONGS[0].chords[:32].tolist()
-    assert len(heard.chords) == len(SONGS[0].melody)
-
-
-def test_more_songs_than_fit_side_by_side_play_one_group_after_the_other(resident, monkeypatch):
-    """Each sounds as before: seeds go with the song's place."""
-    together = accompany(resident, SONGS, Way(0, 1.0))
-    monkeypatch.setattr(evaluate, "SIDE_BY_SIDE", 2)
-    for one, other in zip(together, accompany(resident, SONGS, Way(0, 1.0)), strict=True):
-        assert one.chords.tolist() == other.chords.tolist()
-
-
-def test_a_wrong_metre_is_half_a_bar_of_rest_that_is_not_judged(resident, monkeypatch):
-    """The session hears everything two beats later (one in 3/4); what is measured is on the song's own grid, after as long a silence."""
-    told = []
-    make = evaluate.Player
-
-    def player(played, *args, **options):
-        told.append(played)
-        return make(played, *args, **options)
-
-    monkeypatch.setattr(evaluate, "Player", player)
-    heard = accompany(resident, SONGS, Way(0, 1.0, wrong_metre=True))
-    for rest, original, shifted, result in zip((8, 8, 4), SONGS, told, heard, strict=True):
-        assert not shifted.melody[:rest].any()
-        assert shifted.melody[rest:].tolist() == original.melody.tolist()
-        assert len(result.chords) == len(original.melody)
-        assert not result.chords[:32].any()
-        assert result.chords[32] != NOTHING
-
-
-def test_floors_on_tiny_songs():
-    """The next song's chords, repeated where it is shorter; rules on the song itself."""
-    heard = floors(SONGS[:2])
-    assert heard["another song's chords"][1].chords.tolist() == SONGS[0].chords[:80].tolist()
-    assert heard["another song's chords"][0].chords.tolist() == [*SONGS[1].chords.tolist(), *SONGS[1].chords[:16].tolist()]
-    online, offline = heard["rule, online"][0], heard["rule, offline"][0]
-    assert not online.chords[:16].any()
-    assert offline.chords[0] != NOTHING
-    assert {each.first for of_name in heard.values() for each in of_name} == {32}
-    assert [each.chords.tolist() for each in human(SONGS, 0)] == [each.chords.tolist() for each in SONGS]
+# ---- what is played ----
 
 
 def test_the_opening_with_and_without_a_jump():
@@ -112,49 +35,97 @@ def test_the_opening_with_and_without_a_jump():
     assert jumped.chords[64] == chord_onset(parse_symbol("F#").chord)
 
 
-@pytest.fixture
-def report(resident, monkeypatch):
-    monkeypatch.setattr(evaluate, "COLD_START_BEATS", 16)
-    monkeypatch.setattr(evaluate, "JUMP_BEATS", 20)
-    return evaluate.evaluate(SONGS, {"toy": resident}, [Way(0, 1.0), Way(2, 0.8)])
-
-
-def test_a_report_has_people_floors_models_and_curves(report):
-    assert [(row.name, row.way) for row in report.rows] == [
-        ("human", ""),
-        ("rule, online", ""),
-        ("rule, offline", ""),
-        ("another song's chords", ""),
-        ("toy", "commit 0, T 1"),
-        ("toy", "commit 2, T 0.8"),
-    ]
-    written = report.rows[0].measured
-    assert (written.songs, written.frames) == (3, 96 + 80 + 208 - 3 * 32)
-    assert (written.figures.change_on_bar, written.figures.onset_interval_emd) == (1.0, 0.0)
-    assert {jam: [(c.name, c.live, len(c.value)) for c in curves] for jam, curves in report.adaptation.items()} == {
-        jam: [("human", False, n), ("rule, online", False, n), ("another song's chords", False, n), ("toy", True, n)]
-        for jam, n in ((COLD_START, 16), (JUMP, 20))
+def test_short_jams():
+    """Judged beats, silence before them, and as much of the song as both together."""
+    made = jams([song(frames=400)])
+    assert {name: (jam.beats, jam.silence_beats, len(jam.songs[0].melody)) for name, jam in made.items()} == {
+        COLD_START: (32, 0, 128),
+        AFTER_SILENCE: (32, 8, 160),
+        JUMP: (48, 0, 192),
     }
-    assert msgspec.json.decode(msgspec.json.encode(report))["adaptation"][COLD_START][1]["value"][0] is None  # a bar late
 
 
-def test_the_table_fits_130_columns(report):
-    """Every name and figure in full."""
-    output = io.StringIO()
-    Console(width=130, file=output).print(evaluate.figures_table(report), evaluate.adaptation_table(report))
-    text = output.getvalue()
-    assert all(word in text for word in ("another song's chords", "commit 2, T 0.8", "3 held-out songs (pop909)", "overlong", "revised"))
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 130
-    shares = report.rows[4].measured
-    line = next(line for line in text.splitlines() if line.startswith(" toy"))
-    assert f"{shares.figures.note_in_chord:.3f}" in line
-    assert f"{shares.figures.steps_per_plan:.2f}" in line
+def test_few_songs_are_spread_over_the_names():
+    songs = [song(f"test/{letter}") for letter in "cabfed"]
+    assert [each.name[-1] for each in spread(songs, 3)] == ["a", "c", "e"]
+    assert [each.name[-1] for each in spread(songs, 4)] == ["a", "b", "d", "e"]
+    assert [each.name[-1] for each in spread(songs, 0)] == [each.name[-1] for each in spread(songs, 9)] == [*"abcdef"]
+    assert spread([], 3) == []
 
 
-def test_pictures_of_a_report(report, tmp_path):
-    evaluate.draw(report, tmp_path / "new" / "folder")
-    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {"cold_start.png", "jump.png", "chord_lengths.png"}
+def test_held_out_songs(tmp_path, capsys):
+    """Converted once; nothing is printed."""
+    write_tiny_corpus(tmp_path)
+    for _ in range(2):
+        found = held_out(tmp_path, ["pop909"], cache=tmp_path / "cache")
+        assert [song.name for song in found] == [f"pop909/{number}" for number in TEST]
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"pop909-cl.npy", "pop909-cl.json"}
+    assert capsys.readouterr().out == ""
+    with pytest.raises(CorpusProblem, match="OpenEWLD"):
+        held_out(tmp_path, ["openewld"], cache=tmp_path / "cache")
+
+
+def test_whose_chords(tmp_path):
+    write_tiny_corpus(tmp_path)
+    held_out(tmp_path, ["pop909"], cache=tmp_path / "cache", pop909_chords="chord_midi")
+    assert {path.stem for path in (tmp_path / "cache").iterdir()} == {"pop909-chord_midi"}
+
+
+class Folders(dict):
+    """Songs of each corpus, as if they were on disk; `asked` has what was read."""
+
+    def __init__(self, data):
+        self.data, self.asked = data, []
+
+    def __setitem__(self, name, songs):
+        (self.data / CORPORA[name].folder).mkdir()
+        super().__setitem__(name, [replace(each, corpus=name, name=f"{name}/{each.name}") for each in songs])
+
+    def read(self, data, names, cache, *, pop909_chords):
+        self.asked.append(names)
+        return [each for name in names for each in self[name]]
+
+
+@pytest.fixture
+def corpora(tmp_path, monkeypatch):
+    result = Folders(tmp_path)
+    monkeypatch.setattr(evaluate, "cached_songs", result.read)
+    return result
+
+
+def tunes(*letters):
+    """Songs that are alike in their titles only."""
+    return [replace(song(letter), title=f"tune {letter}", melody=song().melody * 0) for letter in letters]
+
+
+def test_the_split_is_that_of_training_with_nottingham(tmp_path, corpora):
+    """All of Nottingham is for the test, and so are tunes of other corpora that it has too, whether or not Nottingham is asked for."""
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    corpora["openewld"] = tunes(*letters)
+    before = {each.name for each in held_out(tmp_path, ["openewld"], cache=tmp_path)}
+    trained_on = next(letter for letter in letters if f"openewld/{letter}" not in before)
+    corpora["nottingham"] = tunes(trained_on, "another")
+    after = {each.name for each in held_out(tmp_path, ["openewld"], cache=tmp_path)}
+    assert after == before | {f"openewld/{trained_on}"}
+    assert {each.corpus for each in held_out(tmp_path, ["nottingham"], cache=tmp_path)} == {"nottingham"}
+    assert len(held_out(tmp_path, ["nottingham"], cache=tmp_path)) == 2
+
+
+def test_a_song_of_pop909_that_the_first_weights_saw_is_not_held_out(tmp_path, corpora):
+    """They were trained on POP909 alone, where nothing told of the variant in Nottingham."""
+    corpora["pop909"] = tunes(*TRAIN, *TEST)
+    corpora["nottingham"] = tunes(TRAIN[0])
+    assert [each.name for each in held_out(tmp_path, ["pop909"], cache=tmp_path)] == [f"pop909/{number}" for number in TEST]
+
+
+def test_a_corpus_that_is_not_trained_on_takes_no_part_in_the_split_of_others(tmp_path, corpora):
+    corpora["pop909"] = tunes(*TEST)
+    corpora["hooktheory"] = tunes("a")
+    held_out(tmp_path, ["pop909"], cache=tmp_path)
+    assert corpora.asked == [["pop909"]]
+
+
+# ---- options ----
 
 
 def test_ways():
@@ -165,15 +136,33 @@ def test_ways():
         "commit 2, T 1",
         "commit 4, T 1",
         "commit 0, T 1, primed",
+        "commit 0, T 1, warm",
         "commit 2, T 0.8",
+        "commit 2, T 0.8, warm",
     ]
     assert ways_of(parsed("--commit", "2", "--commit", "3")) == [Way(2, 1.0), Way(3, 1.0)]
     assert ways_of(parsed("--temperature", "0")) == [Way(0, 0.0), Way(2, 0.0), Way(4, 0.0)]
     assert ways_of(parsed("--primed", "--commit", "1")) == [Way(1, 1.0), Way(1, 1.0, primed=True)]
+    assert ways_of(parsed("--warm", "--primed", "--commit", "1")) == [Way(1, 1.0), Way(1, 1.0, primed=True), Way(1, 1.0, warm=True)]
+    assert ways_of(parsed("--warm"))[3:] == [Way(commit, 1.0, warm=True) for commit in (0, 2, 4)]
     assert ways_of(parsed("--wrong-metre"))[-1].name == "commit 0, T 1, wrong metre"
 
 
-@pytest.mark.parametrize("options", [["--commit", "5"], ["--temperature", "2.5"], ["--songs", "0"], ["--corpus", "jazz"]], ids=" ".join)
+def test_warm_ways_need_an_offline_model_of_another_name():
+    ways = [Way(0, 1.0), Way(0, 1.0, warm=True)]
+    assert playable(ways, {"toy": toy()}, insist=False) == ways[:1]
+    assert playable(ways, {"toy": toy(), "ears": toy("ears", "offline")}, insist=True) == ways
+    with pytest.raises(NoOfflineModel, match="expected an offline model for --warm, got live ones only"):
+        playable(ways, {"toy": toy()}, insist=True)
+    with pytest.raises(SameName):
+        playable(ways, {"a/toy": toy(), "b/toy": toy("toy", "offline")}, insist=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--commit", "5"], ["--temperature", "2.5"], ["--songs", "0"], ["--corpus", "jazz"], ["--pop909-chords", "audio"]],
+    ids=" ".join,
+)
 def test_what_cannot_be_played_is_refused(capsys, options):
     with pytest.raises(SystemExit) as end:
         parsed(*options)
@@ -187,11 +176,11 @@ def test_checkpoints_are_called_by_their_folders(tmp_path):
     assert names([a, b, c]) == {str(a): a, str(b): b, "rl": c}
 
 
-def test_held_out_songs(tmp_path):
-    write_tiny_corpus(tmp_path)
-    assert [song.name for song in held_out(tmp_path, ["pop909"])] == [f"pop909/{number}" for number in TEST]
-    with pytest.raises(CorpusProblem, match="openewld"):
-        held_out(tmp_path, ["openewld"])
+def test_the_offline_checkpoint_is_evaluated_where_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "DEFAULT_OFFLINE_CHECKPOINT", tmp_path / "offline")
+    assert evaluate.shipped() == [evaluate.DEFAULT_CHECKPOINT]
+    (tmp_path / "offline").mkdir()
+    assert evaluate.shipped() == [evaluate.DEFAULT_CHECKPOINT, tmp_path / "offline"]
 
 
 def test_without_matplotlib_pictures_are_refused_before_anything_else(capsys, monkeypatch):
@@ -201,24 +190,18 @@ def test_without_matplotlib_pictures_are_refused_before_anything_else(capsys, mo
 
 
 @pytest.mark.slow
-def test_the_whole_command(tiny_checkpoint, tmp_path, monkeypatch, capsys):
-    """A made-up corpus, a tiny checkpoint: table, JSON and pictures."""
+def test_the_whole_command(tiny_checkpoint, tiny_offline_checkpoint, tmp_path, monkeypatch, capsys):
+    """A made-up corpus, tiny checkpoints, live and offline: table, JSON and pictures."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("jax.config.update", lambda *_: None)  # the tests keep no compiled programs
     write_tiny_corpus(tmp_path)
-    options = [
-        "--checkpoint",
-        str(tiny_checkpoint),
-        "--commit",
-        "2",
-        "--json",
-        str(tmp_path / "a.json"),
-        "--plots",
-        str(tmp_path / "plots"),
-    ]
-    assert main(["evaluate", "--data", str(tmp_path), *options]) == 0
-    assert "tiny" in capsys.readouterr().out
+    options = ["--commit", "2", "--warm", "--json", str(tmp_path / "a.json"), "--plots", str(tmp_path / "plots")]
+    checkpoints = ["--checkpoint", str(tiny_checkpoint), "--checkpoint", str(tiny_offline_checkpoint)]
+    assert main(["evaluate", "--data", str(tmp_path), *checkpoints, *options]) == 0
+    assert "tiny-offline" in capsys.readouterr().out
     report = msgspec.json.decode((tmp_path / "a.json").read_bytes())
-    assert [row["way"] for row in report["rows"]] == ["", "", "", "", "commit 2, T 1"]
+    ways = [row["way"] for row in report["rows"]]
+    assert ways == ["", "", "", "", "commit 2, T 1", "commit 2, T 1, warm", "hears all, T 1"]
+    assert report["rows"][4]["measured"]["figures"] != report["rows"][5]["measured"]["figures"]
     assert set(report) == set(Report.__struct_fields__)
     assert len([*(tmp_path / "plots").glob("*.png")]) == 3

@@ -5,18 +5,18 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from inference.loop import Resident, answer
+from inference.loop import Resident
 from inference.planner import Bucket
 from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.chords import parse_symbol
 from schema.client_messages import MelodyRun, NoteEvent, Settings, SymbolRun
 from schema.engine_messages import ModelInfo, unpack_values
 from schema.tokens import NOTHING, NUM_CHORDS, chord_hold, chord_onset, first_break, note_hold, note_onset
-from sideman.simulate import Player, melody_runs, note_events, rounds, symbol_runs
+from sideman.simulate import Player, answers, melody_runs, note_events, rounds, symbol_runs
 from sideman.tunes import fixture_tunes
 
 BUCKETS = (Bucket(1, 1, 4), Bucket(4, 1, 1), Bucket(4, 1, 4), Bucket(4, 64, 1))
-INFO = ModelInfo("toy", "online", 0.8)
+INFO, OFFLINE = ModelInfo("toy", "online", 0.8), ModelInfo("all ears", "offline", 0.8)
 C, F = parse_symbol("C").chord, parse_symbol("F").chord
 
 
@@ -38,15 +38,22 @@ def resident():
     return Resident(INFO, ToyEngine(4), BUCKETS)
 
 
-def play(resident, *players):
-    """All to their ends; every plan checked against the one made by hand. Each round's requests and plans."""
+@pytest.fixture
+def offline():
+    return Resident(OFFLINE, ToyEngine(4, offline=True), BUCKETS)
+
+
+def play(residents, *players):
+    """All to their ends; every reply checked against the one made by hand. All requests, with the plan or None they led to."""
     history = []
-    for asked in rounds(players):
-        by_name = {request.session: player for player, request in asked}
-        requests = {request.session: request for _, request in asked}
-        for reply in answer(resident, list(requests.values())):
-            assert unpack_values(reply.chords) == plan_by_hand(requests[reply.session])
-            history.append((requests[reply.session], by_name[reply.session].take(reply)))
+    for wave in rounds(players):
+        asked = {request.session: (player, request) for player, request in wave}
+        assert len(asked) == len(wave)
+        for reply in answers(residents, [request for _, request in wave]):
+            player, request = asked.pop(reply.session)
+            assert unpack_values(reply.chords) == plan_by_hand(request, offline=request.model == OFFLINE.name)
+            history.append((request, player.take(reply)))
+        assert not asked
     return history
 
 
@@ -61,9 +68,9 @@ def frames_of(plan):
 @pytest.mark.parametrize("commit", [0, 1, 2, 4])
 def test_committed_chords_sound_as_they_were_promised(resident, commit):
     """P2, heard by the player: what was committed once is what every later plan says and what sounds."""
-    player = Player(song(), INFO, settings(commit_beats=commit, silence_beats=2), name="a", seed=1)
+    player = Player(song(), [INFO], settings(commit_beats=commit, silence_beats=2), name="a", seed=1)
     promised = {}
-    for _, plan in play(resident, player):
+    for _, plan in play([resident], player):
         said = frames_of(plan)
         assert all(said[frame] == symbol for frame, symbol in promised.items() if frame in said)
         promised |= {frame: symbol for frame, symbol in said.items() if frame < plan.committed_until}
@@ -77,8 +84,8 @@ def test_committed_chords_sound_as_they_were_promised(resident, commit):
 @pytest.mark.parametrize("silence", [0, 2, 8])
 def test_the_silence_is_kept_and_then_there_are_chords(resident, silence):
     """P7: N below the silence; with the first chord in time."""
-    player = Player(song(), INFO, settings(silence_beats=silence, commit_beats=0), name="a", seed=2)
-    play(resident, player)
+    player = Player(song(), [INFO], settings(silence_beats=silence, commit_beats=0), name="a", seed=2)
+    play([resident], player)
     assert player.sounded[: 4 * silence] == [NOTHING] * 4 * silence
     first = max(1, 4 * silence)  # frame 0 has no tick before it
     assert player.sounded[first] != NOTHING
@@ -87,8 +94,8 @@ def test_the_silence_is_kept_and_then_there_are_chords(resident, silence):
 
 def test_a_primed_jam_begins_with_the_human_chords(resident):
     """They sound, they are the history of the first plan, and a chord that runs on may be held."""
-    player = Player(song(), INFO, settings(), name="a", seed=3, primed_frames=24)
-    history = play(resident, player)
+    player = Player(song(), [INFO], settings(), name="a", seed=3, primed_frames=24)
+    history = play([resident], player)
     assert player.sounded[:24] == song().chords[:24].tolist()
     request = history[0][0]
     assert (request.first_frame, request.window_start) == (25, 0)
@@ -98,29 +105,64 @@ def test_a_primed_jam_begins_with_the_human_chords(resident):
     assert len(player.sounded) == 96
 
 
+def test_with_an_offline_model_the_jam_begins_warm(resident, offline):
+    """P10: first the opening, from the melody so far, then the plan that goes on from it; both in one frame, and then as ever."""
+    player = Player(song(), [INFO, OFFLINE], settings(silence_beats=4, commit_beats=0), name="a", seed=6)
+    (opening, nothing), (first, plan), *later = play([resident, offline], player)
+    assert (opening.session, opening.model, nothing) == ("a/warm-start", "all ears", None)
+    assert unpack_values(opening.melody)[:11] == song().melody[:11].tolist()
+    assert (first.session, first.model, first.seq) == ("a", "toy", opening.seq)
+    assert unpack_values(first.chords) == plan_by_hand(opening, offline=True)
+    assert plan.warm_start
+    assert {request.model for request, _ in later} == {"toy"}
+    assert (player.plans, player.sounded[:16]) == (1 + len(later), [NOTHING] * 16)
+    assert player.sounded[16] != NOTHING
+    cold = Player(song(), [INFO], settings(silence_beats=4, commit_beats=0), name="b", seed=6)
+    play([resident], cold)
+    assert cold.sounded != player.sounded
+    assert cold.plans == player.plans
+
+
+def test_warm_and_cold_players_share_waves(resident, offline):
+    """Each hears what it would alone, though the warm one asks twice in one frame."""
+    chosen = settings(silence_beats=2)
+    together = [Player(song(), models, chosen, name=f"{len(models)}", seed=7) for models in ([INFO], [INFO, OFFLINE])]
+    play([resident, offline], *together)
+    for player, models in zip(together, ([INFO], [INFO, OFFLINE]), strict=True):
+        alone = Player(song(), models, chosen, name="alone", seed=7)
+        play([resident, offline], alone)
+        assert player.sounded == alone.sounded
+
+
+def test_a_primed_jam_has_no_warm_start(resident, offline):
+    """There were chords already."""
+    player = Player(song(), [INFO, OFFLINE], settings(), name="a", seed=8, primed_frames=24)
+    assert {request.model for request, _ in play([resident, offline], player)} == {"toy"}
+
+
 def test_players_side_by_side_hear_what_they_would_alone(resident):
     """Of different lengths; the longer plays on."""
-    together = [Player(song(frames), INFO, settings(), name=f"{frames}", seed=frames) for frames in (60, 96)]
-    play(resident, *together)
+    together = [Player(song(frames), [INFO], settings(), name=f"{frames}", seed=frames) for frames in (60, 96)]
+    play([resident], *together)
     for player, frames in zip(together, (60, 96), strict=True):
-        alone = Player(song(frames), INFO, settings(), name="alone", seed=frames)
-        play(resident, alone)
+        alone = Player(song(frames), [INFO], settings(), name="alone", seed=frames)
+        play([resident], alone)
         assert player.sounded == alone.sounded
         assert len(player.sounded) == frames
 
 
 def test_revisions_are_counted_of_what_was_left_open(resident):
     """With everything committed nothing can be revised; the toy engine, which listens to every note, revises much otherwise."""
-    free, bound = (Player(song(), INFO, settings(commit_beats=commit), name=f"{commit}", seed=4) for commit in (0, 4))
-    play(resident, free, bound)
+    free, bound = (Player(song(), [INFO], settings(commit_beats=commit), name=f"{commit}", seed=4) for commit in (0, 4))
+    play([resident], free, bound)
     assert free.overlap >= free.revised > 0
     assert (bound.overlap, bound.revised) == (0, 0)
 
 
 def test_a_long_jam_passes_window_hops(resident):
     """Every plan of a jam longer than the window is the one made by hand."""
-    player = Player(song(330), INFO, settings(), name="a", seed=5)
-    assert {request.window_start for request, _ in play(resident, player)} == {0, 64, 128}
+    player = Player(song(330), [INFO], settings(), name="a", seed=5)
+    assert {request.window_start for request, _ in play([resident], player)} == {0, 64, 128}
 
 
 def test_note_events_are_keys_down_and_up():

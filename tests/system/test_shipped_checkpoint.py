@@ -30,7 +30,7 @@ def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
     assert resident.info.name == manifest.model
     tune = read_tune(FIXTURES / "auld_lang_syne.mid")
     settings = Settings(model=manifest.model, temperature=0.0, silence_beats=SILENCE_BEATS, commit_beats=0)
-    player = Player(tune, resident.info, settings, name="auld", seed=1)
+    player = Player(tune, [resident.info], settings, name="auld", seed=1)
     for asked in rounds([player]):
         for reply in answer(resident, [request for _, request in asked]):
             player.take(reply)

@@ -49,6 +49,7 @@ def test_figures_by_hand():
     in_second = [True] * 12 + [False] * 8  # A in Am, B flat in G9
     assert result.note_in_chord == pytest.approx(np.mean(in_first + in_second))
     assert result.note_in_chord_by_song == pytest.approx((8 / 12 + 12 / 20) / 2)
+    assert result.first_bar == pytest.approx((8 + 12) / (12 + 12))  # 16 frames, of which the song has 12, and 12 frames
     assert result.change_on_bar == pytest.approx(2 / 5)  # onsets at 4, 9, 13 of 16 and at 0, 12 of 12
     assert result.change_on_beat == pytest.approx(3 / 5)
     assert result.beats_per_change == pytest.approx(36 / 4 / 5)
@@ -57,6 +58,18 @@ def test_figures_by_hand():
     assert result.length_entropy == pytest.approx(np.log(5))  # 5, 4, 3, 12 and 8 frames: all different
     assert result.overlong_share == 0.0
     assert (result.onset_interval_emd, result.revised_share, result.steps_per_plan) == (None, None, None)
+
+
+def test_the_first_bar_begins_where_chords_may():
+    """Frames 8 to 20 in 3/4: a bar, wherever the bar line is. C under C, then under D; the second song rests there."""
+    melody = notes((62, 8), (60, 9), (62, 23))
+    song = Accompanied(melody, chords((None, 8), (C, 32)), 3, first=8)
+    assert figures([song]).first_bar == pytest.approx(9 / 12)
+    resting = song._replace(melody=notes((None, 20), (62, 20)))
+    measured = measure([song, resting], [song, resting])
+    assert (measured.figures.first_bar, measured.high.first_bar) == (pytest.approx(9 / 12), pytest.approx(9 / 12))
+    assert measured.low.first_bar == 0.0  # both draws are of the song that rests
+    assert figures([resting]).first_bar == 0.0
 
 
 def test_the_distance_of_onset_intervals_by_hand():
@@ -126,13 +139,20 @@ def test_a_curve_by_hand():
         Accompanied(notes((61, 4), (None, 8)), chords((C, 12)), 4, 0, Planning(1, 1, 1, 1)),
         Accompanied(notes((64, 4)), chords((C, 4)), 4, 0, Planning(1, 1, 1, 1)),
     ]
-    drawn = curve("model", songs, 3)
+    drawn = curve("model", "live", songs, 3)
     assert drawn.value[:2] == [pytest.approx(2 / 3), 0.5]
     assert drawn.low[1] == drawn.high[1] == 0.5  # one song has a say
     assert drawn.low[0] < 2 / 3 < drawn.high[0]
     assert all(np.isnan(ends[2]) for ends in (drawn.value, drawn.low, drawn.high))
-    assert drawn.live
-    assert not curve("human", [song._replace(planning=None) for song in songs], 3).live
+    assert (drawn.name, drawn.kind) == ("model", "live")
+
+
+def test_a_curve_begins_where_chords_may():
+    """The first two beats do not count; the song ends in the third of those that do."""
+    song = Accompanied(notes((61, 8), (60, 4), (61, 4), (64, 2)), chords((None, 8), (C, 10)), 4, first=8)
+    drawn = curve("model", "live", [song], 4)
+    assert drawn.value[:3] == [1.0, 0.0, 1.0]
+    assert np.isnan(drawn.value[3])
 
 
 def test_a_jump_strikes_what_was_held():
