@@ -30,17 +30,10 @@ BENCHMARKS = {
 }
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Room for the longest command beside what it does."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=16)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. 2 means that the caller has to mend something."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="sideman", description=DESCRIPTION, formatter_class=_Help)
+    parser = argparse.ArgumentParser(prog="sideman", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"sideman {version('sideman')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     runs = [_add(commands, name, *spec, wanted=name in arguments[:1]) for name, spec in COMMANDS.items()]

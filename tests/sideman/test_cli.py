@@ -24,7 +24,7 @@ def test_help_names_every_command(capsys):
     code, out, _ = said(capsys, "--help")
     assert code == 0
     assert "A hosted musician that accompanies your melody with chords, live." in out
-    assert all(re.search(rf"^ +{name} ", out, re.MULTILINE) for name in (*COMMANDS, "bench"))
+    assert all(re.search(rf"^ +{name}( |$)", out, re.MULTILINE) for name in (*COMMANDS, "bench"))
 
 
 @pytest.mark.parametrize(
