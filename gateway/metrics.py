@@ -30,7 +30,7 @@ AGE_FRAMES = (1, 2, 4, 6, 8, 12, 16, 24, 32)
 LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 STAGES = ("decode", "queue", "device", "gateway", "write")
-OUTCOMES = ("fresh", *(f"keep_{reason}" for reason in get_args(KeepReason)))
+OUTCOMES = ("fresh", "unrefined", *(f"keep_{reason}" for reason in get_args(KeepReason)))
 MESSAGES = ("hello", "configure", "history", "tick", "harmonize", "reset", "bye")
 WARM_STARTS = ("done", "late", "unavailable")
 HANDSHAKE_REFUSALS = ("origin", "pending_handshakes", "handshake_size", "handshake_rate")
@@ -73,7 +73,9 @@ class Metrics:
         self.exist(self.stage, STAGES)
 
     def _define_plans(self) -> None:
-        self.plans = self._counter("plans", "Answers to ticks by outcome: fresh plans, and keeps by their reason.", "outcome")
+        self.plans = self._counter(
+            "plans", "Answers to ticks by outcome: whole fresh plans, plans cut at their deadline, and keeps by their reason.", "outcome"
+        )
         self.plan_steps = self._histogram("plan_steps", "Dependent decode steps a plan needed.", (0, *POWERS[:6]))
         self.reused = self._histogram("reused_ratio", "Ratio of a plan's window that the worker already knew.", SHARE)
         self.batch_size = self._histogram("batch_size", "Plans computed together with this one.", POWERS)
@@ -152,7 +154,7 @@ class Metrics:
             self.in_chord_frames.labels(model).inc(fitting)
 
     def _plan(self, plan: Plan) -> None:
-        self.plans.labels("fresh").inc()
+        self.plans.labels("unrefined" if plan.timing.unrefined else "fresh").inc()
         self.plan_steps.observe(plan.timing.steps)
         self.reused.observe(plan.timing.reused)
         self.batch_size.observe(plan.timing.batch)

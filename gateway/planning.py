@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.jam import Jam, Planned, WarmStart, open_melody
 from schema.chords import print_symbol
 from schema.client_messages import ChordRun, Plan, Settings, SymbolRun, Timing
 from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms, window_start
-from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs
+from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs, sound
 from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break, sounded
 from schema.voicing import voice
 
@@ -88,8 +90,23 @@ def slack_ms(settings: Settings, waited_ms: float) -> float:
     return max(0.0, SLACK_SHARE * frame_budget_ms(settings.bpm) - waited_ms)
 
 
-def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation) -> Planned:
-    """The plan a worker's reply makes. A reply that breaks the request's terms is a bug of ours."""
+def filled(reply: PlanReply, request: PlanRequest, situation: Situation) -> tuple[PlanReply, int]:
+    """The reply with a chord for every frame, and how many at the end nobody decided in time (P11).
+
+    Behind the head stands what was given, then what the plan before had, then the running chord.
+    """
+    values = unpack_values(reply.chords)
+    given = unpack_values(request.chords)[request.first_frame - request.window_start :]
+    assert 0 < len(values) <= request.lookahead_frames, f"expected {request.lookahead_frames} chords or fewer, got {len(values)}"
+    unrefined = request.lookahead_frames - max(len(values), len(given))
+    values += given[len(values) :]
+    for frame in range(request.first_frame + len(values), request.first_frame + request.lookahead_frames):
+        values.append(sound(situation.earlier, frame, values[-1]))
+    return msgspec.structs.replace(reply, chords=pack_values(values)), unrefined
+
+
+def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation, unrefined: int = 0) -> Planned:
+    """The plan a whole reply makes, its last `unrefined` frames not decided now. What breaks the request's terms is a bug of ours."""
     first_frame, settings = request.first_frame, situation.settings
     values, shown = unpack_values(reply.chords), unpack_values(request.chords)
     past = first_frame - request.window_start
@@ -102,7 +119,7 @@ def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation) -
     chords = (*known, *sounded(values[len(known) :], running, NUM_CHORDS))
     until = committed_until(situation.earlier, first_frame, settings.commit_beats * FRAMES_PER_BEAT)
     plan = ChordPlan(first_frame, until, chords)
-    return Planned(request.seq, plan, _pitches(plan, situation), _decided(plan, situation))
+    return Planned(request.seq, plan, _pitches(plan, situation), _decided(plan, situation, unrefined))
 
 
 def planned_again(seq: int, plan: ChordPlan, jam: Jam, settings: Settings) -> Planned:
@@ -140,8 +157,8 @@ def plan_message(planned: Planned, timing: Timing, warm_start: WarmStart | None 
     )
 
 
-def timing_of(reply: PlanReply, gateway_ms: float) -> Timing:
-    """Where the time went, of which `gateway_ms` is all."""
+def timing_of(reply: PlanReply, gateway_ms: float, unrefined: int = 0) -> Timing:
+    """Where the time went, of which `gateway_ms` is all, and how many frames it was too short for."""
     return Timing(
         gateway_ms=gateway_ms,
         queue_ms=reply.queue_ms,
@@ -149,6 +166,7 @@ def timing_of(reply: PlanReply, gateway_ms: float) -> Timing:
         steps=reply.steps,
         reused=reply.reused,
         batch=reply.batch,
+        unrefined=unrefined,
     )
 
 
@@ -188,11 +206,16 @@ def _pitches(plan: ChordPlan, situation: Situation) -> tuple[tuple[int, ...], ..
     return tuple(result)
 
 
-def _decided(plan: ChordPlan, situation: Situation) -> tuple[int | None, ...]:
-    """For each frame of the plan the frame of the tick that last chose its chord freely."""
+def _decided(plan: ChordPlan, situation: Situation, unrefined: int) -> tuple[int | None, ...]:
+    """For each frame of the plan the frame of the tick that last chose its chord freely; what is held for want of one counts as now."""
     previous = situation.previous
     kept: tuple[int | None, ...] = ()
     if previous is not None:
         offset = plan.first_frame - previous.plan.first_frame
         kept = previous.decided[offset : max(offset, previous.plan.committed_until - previous.plan.first_frame)]
-    return kept + (situation.jam.frame,) * (len(plan.chords) - len(kept))
+    chosen = kept + (situation.jam.frame,) * (len(plan.chords) - len(kept))
+    if previous is None or not unrefined:
+        return chosen
+    tail = range(plan.end_frame - unrefined, plan.end_frame)
+    old = (previous.decided[f - previous.plan.first_frame] if previous.covers(f) else situation.jam.frame for f in tail)
+    return (*chosen[:-unrefined], *old)

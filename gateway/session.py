@@ -32,7 +32,7 @@ from gateway.jam import (
     refused,
     unplanned_frames,
 )
-from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_from, revision, timing_of
+from gateway.planning import Situation, filled, is_listening, plan_message, plan_request, planned_from, revision, timing_of
 from gateway.resume import resume
 from gateway.warm_start import WARM_START
 from schema.client_messages import (
@@ -172,7 +172,8 @@ class Session:
     def _planned(self, reply: PlanReply, flight: _Flight, now: float) -> Effects:
         """Answer the tick with its plan, and ask for the tick that waited."""
         situation = flight.situation
-        planned = planned_from(reply, flight.request, situation)
+        reply, unrefined = filled(reply, flight.request, situation)
+        planned = planned_from(reply, flight.request, situation, unrefined)
         changed, overlap = revision(situation.previous, planned)
         if situation.opening is not None:
             self._untold = warm_start.settled(reply, situation)
@@ -181,7 +182,7 @@ class Session:
         self._sent[planned.seq] = planned
         if len(self._sent) > MAX_SENT_PLANS:
             del self._sent[next(iter(self._sent))]
-        timing = timing_of(reply, gateway_ms=(now - flight.asked.arrived) * 1000.0)
+        timing = timing_of(reply, gateway_ms=(now - flight.asked.arrived) * 1000.0, unrefined=unrefined)
         return Effects(
             (plan_message(planned, timing, self._untold),),
             self._next_request(now),

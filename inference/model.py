@@ -37,6 +37,7 @@ from schema.tokens import (
 CACHE_POSITIONS = WINDOW_FRAMES  # prefix + WINDOW_FRAMES - 1 frames: the last frame of a plan is decided, never fed
 MAX_BAR_FRAMES = MAX_BEATS_PER_BAR * FRAMES_PER_BEAT
 _KINDS = 3  # nothing, onset, hold
+_AHEAD_FRAMES = (4, 8, 16, 32)
 _ROPE_BASE = 10_000.0
 
 
@@ -196,6 +197,15 @@ class Block(nnx.Module):
         return x if key is None else self.dropout(x, deterministic=False, rngs=key)
 
 
+def pitch_classes_ahead(melody: Int[Array, "B S"], known: Bool[Array, "B S"]) -> Float[Array, "B S F"]:
+    """For each frame, how much of some spans from it on each pitch class sounds: what a chord that begins there would meet."""
+    sounding = jax.nn.one_hot(jnp.asarray(_MELODY_CLASS)[melody], 13)[..., :12] * known[..., None]
+    s = melody.shape[1]
+    total = jnp.pad(jnp.cumsum(sounding, axis=1), ((0, 0), (1, 0), (0, 0)))  # before each frame, and at the end
+    ends = [jnp.minimum(jnp.arange(s) + span, s) for span in _AHEAD_FRAMES]
+    return jnp.concatenate([(total[:, end] - total[:, :-1]) / span for end, span in zip(ends, _AHEAD_FRAMES, strict=True)], axis=-1)
+
+
 class Listener(nnx.Module):
     """Hears a whole melody: every frame attends to all known frames, earlier and later."""
 
@@ -203,6 +213,7 @@ class Listener(nnx.Module):
         self.melody = MelodyEmbedding(sizes.width, rngs)
         self.place = _embed(MAX_BAR_FRAMES, sizes.width, rngs)
         self.blocks = nnx.List([Block(sizes, rngs) for _ in range(sizes.listening_layers)])
+        self.ahead = nnx.Linear(12 * len(_AHEAD_FRAMES), sizes.width, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.norm = nnx.RMSNorm(sizes.width, rngs=rngs)
         self.out = nnx.Linear(sizes.width, sizes.width, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)  # deaf at first
 
@@ -210,7 +221,7 @@ class Listener(nnx.Module):
         self, melody: Int[Array, "B S"], place: Int[Array, "B S"], known: Bool[Array, "B S"], key: Array | None = None
     ) -> Float[Array, "B S E"]:
         """What there is to know about each frame from the melody around it; frames that are not `known` are not heard."""
-        x = self.melody(melody) + self.place(place)
+        x = self.melody(melody) + self.place(place) + self.ahead(pitch_classes_ahead(melody, known))
         b, s = melody.shape
         position = jnp.broadcast_to(jnp.arange(s), (b, s))
         visible = jnp.broadcast_to(known[:, None, :], (b, s, s))

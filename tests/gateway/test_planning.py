@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.jam import Jam, Planned, WarmStart
-from gateway.planning import Situation, is_listening, plan_message, plan_request, planned_again, planned_from, revision, timing_of
+from gateway.planning import Situation, filled, is_listening, plan_message, plan_request, planned_again, planned_from, revision, timing_of
 from schema.chords import Chord
 from schema.client_messages import Settings, SymbolRun, Timing
 from schema.engine_messages import PlanReply, pack_values, unpack_values
@@ -208,3 +208,41 @@ def test_timing() -> None:
     """P1: what the worker measured, and the gateway's own time."""
     reply = PlanReply("s", 1, steps=3, reused=0.5, batch=2, queue_ms=1.0, device_ms=4.0)
     assert timing_of(reply, 9.0) == Timing(gateway_ms=9.0, queue_ms=1.0, device_ms=4.0, steps=3, reused=0.5, batch=2)
+
+
+def test_a_plan_cut_at_its_deadline_ends_as_the_one_before() -> None:
+    """P11: behind the head stand the given chords, the older plan's, then the running one; only what was not given counts as unrefined."""
+    previous = a_plan(1, 2, *[chord_onset(C), chord_hold(C), chord_onset(G), chord_hold(G), chord_hold(G)])
+    situation = situation_with(Jam(1, chords=(chord_onset(C),)), previous)
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    reply, unrefined = filled(PlanReply("s", 2, pack_values([chord_hold(C)])), request, situation)
+    values = unpack_values(reply.chords)
+    assert (len(values), unrefined) == (request.lookahead_frames, request.lookahead_frames - 1)
+    assert values[:4] == [chord_hold(C), chord_onset(G), chord_hold(G), chord_hold(G)]
+    assert set(values[4:]) <= {chord_hold(G)}
+    planned = planned_from(reply, request, situation, unrefined)
+    assert planned.plan.chords == tuple(values)
+    assert planned.decided[:2] == (1, 0)
+    assert timing_of(reply, 1.0, unrefined).unrefined == unrefined
+
+
+def test_an_older_plan_that_goes_another_way_is_struck_anew() -> None:
+    """P11: what the older plan held is struck where the head ends with another chord; a committed chord stands."""
+    previous = a_plan(1, 4, *[chord_onset(C), chord_hold(C), chord_hold(C), chord_hold(C), chord_hold(C)])
+    situation = situation_with(Jam(1, chords=(chord_onset(C),)), previous)
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    reply, unrefined = filled(PlanReply("s", 2, pack_values([chord_hold(C)])), request, situation)
+    assert unpack_values(reply.chords)[:3] == [chord_hold(C)] * 3
+    assert unrefined == request.lookahead_frames - 2
+    free = situation_with(Jam(1, chords=(chord_onset(C),)), a_plan(1, 1, *[chord_onset(C), chord_hold(C), chord_hold(C)]))
+    request = plan_request(free, session="s", seq=2, waited_ms=0.0)
+    reply, _ = filled(PlanReply("s", 2, pack_values([chord_onset(G)])), request, free)
+    assert unpack_values(reply.chords)[:3] == [chord_onset(G), chord_onset(C), chord_hold(C)]
+
+
+@pytest.mark.parametrize("count", [0, 99])
+def test_a_reply_without_a_frame_or_with_too_many_is_a_bug(count: int) -> None:
+    situation = situation_with(Jam(1, chords=(chord_onset(C),)))
+    request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+    with pytest.raises(AssertionError, match="chords or fewer, got"):
+        filled(PlanReply("s", 2, pack_values([chord_hold(C)] * count)), request, situation)

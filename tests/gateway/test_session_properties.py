@@ -237,11 +237,15 @@ class Jamming(RuleBasedStateMachine):
     # ---- what the pool does ----
 
     @precondition(lambda self: self.request is not None)
-    @rule(actions=chord_actions)
-    def reply(self, actions: list[int]) -> None:
+    @rule(actions=chord_actions, frames=st.sampled_from((1, 2, 5, 99)))
+    def reply(self, actions: list[int], frames: int = 99) -> None:
+        """Whole, or a live plan's head only (P11)."""
         assert self.request is not None
         request, self.request = self.request, None
-        self.take(self.session.receive_reply(reply_to(request, actions), self.now), request)
+        reply = reply_to(request, actions)
+        if "/" not in request.session:
+            reply = msgspec.structs.replace(reply, chords=reply.chords[: 2 * frames])
+        self.take(self.session.receive_reply(reply, self.now), request)
 
     @precondition(lambda self: self.request is not None)
     @rule(reason=st.sampled_from(REASONS), broken=st.booleans())
