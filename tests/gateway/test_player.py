@@ -65,7 +65,7 @@ async def test_a_bug_in_one_session_ends_that_session_only(house, caplog):
     async with house.client() as one, house.client() as two:
         await one.ready()
         await two.ready()
-        house.worker.plan = lambda request: [0] if request.session == broken else [0] * request.lookahead_frames
+        house.worker.plan = lambda request: [] if request.session == broken else [0] * request.lookahead_frames
         broken = next(iter(house.gateway._players))
         results = [await client.ask(Tick(1, 0)) for client in (two,)]
         assert isinstance(results[0], Plan)
