@@ -38,6 +38,7 @@ CACHE_POSITIONS = WINDOW_FRAMES  # prefix + WINDOW_FRAMES - 1 frames: the last f
 MAX_BAR_FRAMES = MAX_BEATS_PER_BAR * FRAMES_PER_BEAT
 _KINDS = 3  # nothing, onset, hold
 _AHEAD_FRAMES = (4, 8, 16, 32)
+_AHEAD_GAIN = 8.0  # shares are small, and with small inputs a table of weights learns slowly
 _ROPE_BASE = 10_000.0
 
 
@@ -203,7 +204,8 @@ def pitch_classes_ahead(melody: Int[Array, "B S"], known: Bool[Array, "B S"]) ->
     s = melody.shape[1]
     total = jnp.pad(jnp.cumsum(sounding, axis=1), ((0, 0), (1, 0), (0, 0)))  # before each frame, and at the end
     ends = [jnp.minimum(jnp.arange(s) + span, s) for span in _AHEAD_FRAMES]
-    return jnp.concatenate([(total[:, end] - total[:, :-1]) / span for end, span in zip(ends, _AHEAD_FRAMES, strict=True)], axis=-1)
+    shares = [(total[:, end] - total[:, :-1]) / span for end, span in zip(ends, _AHEAD_FRAMES, strict=True)]
+    return _AHEAD_GAIN * jnp.concatenate(shares, axis=-1)
 
 
 class Listener(nnx.Module):
@@ -221,14 +223,14 @@ class Listener(nnx.Module):
         self, melody: Int[Array, "B S"], place: Int[Array, "B S"], known: Bool[Array, "B S"], key: Array | None = None
     ) -> Float[Array, "B S E"]:
         """What there is to know about each frame from the melody around it; frames that are not `known` are not heard."""
-        x = self.melody(melody) + self.place(place) + self.ahead(pitch_classes_ahead(melody, known))
+        x = self.melody(melody) + self.place(place)
         b, s = melody.shape
         position = jnp.broadcast_to(jnp.arange(s), (b, s))
         visible = jnp.broadcast_to(known[:, None, :], (b, s, s))
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, position)
             x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
-        return jnp.asarray(self.out(self.norm(x)))
+        return jnp.asarray(self.out(self.norm(x)) + self.ahead(pitch_classes_ahead(melody, known)))
 
 
 class Decoder(nnx.Module):
