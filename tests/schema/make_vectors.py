@@ -103,7 +103,8 @@ CLIENT: list[tuple[str, dict[str, Any]]] = [
         "type": "history", "frame": 30, "first_frame": 0, "chords": [{"start": 0, "length": 31, "symbol": "N"}],
         "warm_start": _symbols("0+16 F!, 16+16 C!")}),
     ("harmonize", {
-        "type": "harmonize", "seq": 7, "frames": 64, "melody": [{"start": 0, "length": 8, "pitch": 60}, {"start": 12, "length": 4, "pitch": 67}],
+        "type": "harmonize", "seq": 7, "frames": 64,
+        "melody": [{"start": 0, "length": 8, "pitch": 60}, {"start": 12, "length": 4, "pitch": 67}],
         "chords": _symbols("0+16 C!, 16+4 C"), "bar_line": 8}),
     ("harmonize, silence", {"type": "harmonize", "seq": 0, "frames": 1}),
     ("harmonize, largest numbers", {"type": "harmonize", "seq": MAX_SEQ, "frames": 1024, "bar_line": MAX_FRAME}),
