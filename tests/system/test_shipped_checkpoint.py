@@ -22,14 +22,14 @@ SILENCE_BEATS = 4
 
 
 def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
-    """Live, temperature 0, nothing committed: notes lie in the chords more often than a third of the time, and the chords change."""
+    """Live, at the temperature it suggests, nothing committed: notes lie in the chords more often than a third of the time, and the chords change."""
     manifest = read_manifest(DEFAULT_CHECKPOINT)
     assert manifest.data
     assert all(source.licence for source in manifest.data)
     resident = prepare(DEFAULT_CHECKPOINT, live=EngineSettings(2, BUCKETS))  # raises unless the golden plan matches
     assert resident.info.name == manifest.model
     tune = read_tune(FIXTURES / "auld_lang_syne.mid")
-    settings = Settings(model=manifest.model, temperature=0.0, silence_beats=SILENCE_BEATS, commit_beats=0)
+    settings = Settings(model=manifest.model, temperature=manifest.temperature, silence_beats=SILENCE_BEATS, commit_beats=0)
     player = Player(tune, [resident.info], settings, name="auld", seed=1)
     for asked in rounds([player]):
         for reply in answer(resident, [request for _, request in asked]):
@@ -39,4 +39,4 @@ def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
     assert heard.chords_per_song >= 2
     assert heard.beats_per_change < 32
     assert heard.silent_share < 0.2
-    assert resident.engine.compiled == len(BUCKETS)
+    assert resident.engine.compiled == len(BUCKETS) + 1  # and the copying of slots
