@@ -22,7 +22,7 @@ SILENCE_BEATS = 4
 
 
 def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
-    """Live, at the temperature it suggests, nothing committed: notes lie in the chords more often than a third of the time, and the chords change."""
+    """Live, at the temperature it suggests: notes lie in the chords more often than a third of the time, and the chords change."""
     manifest = read_manifest(DEFAULT_CHECKPOINT)
     assert manifest.data
     assert all(source.licence for source in manifest.data)
