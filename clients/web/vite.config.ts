@@ -1,0 +1,11 @@
+/** How the page is built: one folder of static files, every address relative, nothing from another host. */
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  base: "./",
+  resolve: { conditions: ["sideman-source", "module", "browser", "development|production"] },
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "dist", emptyOutDir: true },
+  server: { proxy: { "/jam": { target: "ws://127.0.0.1:8765", ws: true } } },
+  test: { include: ["src/**/*.test.ts", "build/**/*.test.ts"], environment: "node" },
+});
