@@ -101,7 +101,8 @@ class LocalPool:
         self._links: dict[str, _Link] = {}
         self._states: dict[str, WorkerState] = {}
         self._asked: dict[str, int] = {}  # workers that owe an answer how they are, and for how many rounds
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -146,11 +147,11 @@ class LocalPool:
     def _set_timer(self) -> None:
         """Wake at the next deadline; a timer that is early enough already stays."""
         due = self._pool.next_deadline()
-        if due is None or (self._timer is not None and self._timer.when() <= due):
+        if due is None or (self._timer is not None and self._timer_at <= due):
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._on_timer)
+        self._timer, self._timer_at = self._loop.call_at(due, self._on_timer), due  # uvloop's handle for a time just past knows no time
 
     def _on_timer(self) -> None:
         self._timer = None

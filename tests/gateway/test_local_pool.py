@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 
 from gateway.local_pool import FRAME, LocalPool, _Link, log_bug
 from gateway.settings import GatewaySettings
@@ -139,6 +140,23 @@ async def test_a_shorter_deadline_moves_the_timer_forward(path, ears):
         pool.submit(request(1, "slow", slack_ms=60_000.0))
         pool.submit(request(2, "quick", slack_ms=20.0))
         assert (await ears.next()).session == "quick"
+
+
+def test_a_deadline_that_is_due_at_once_does_not_end_the_link(path, ears):
+    """uvloop gives another kind of handle for a moment that is now: once it had no time to compare with, and every link fell."""
+
+    async def two_at_once():
+        async with FakeWorker(path) as worker, pool_on(path, ears) as pool:
+            await ears.until_connected()
+            worker.drop = True
+            pool.submit(request(1, "now", slack_ms=1e-6))
+            pool.submit(request(2, "then", slack_ms=1.0))
+            assert [(await ears.next()).reason for _ in range(2)] == ["late", "late"]
+            worker.drop = False
+            pool.submit(request(3, "after"))
+            assert (await ears.next()).chords
+
+    uvloop.run(two_at_once())
 
 
 async def test_what_queues_up_goes_out_in_one_call(path, ears):
