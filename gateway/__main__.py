@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import uvloop
+from prometheus_client import disable_created_metrics
 
 from gateway.errors import OperatorError
 from gateway.server import Gateway
@@ -18,6 +19,7 @@ from gateway.settings import GatewaySettings, load
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; 2 if the operator has to mend something first."""
+    disable_created_metrics()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
     try:

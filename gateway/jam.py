@@ -150,6 +150,11 @@ def unplanned_frames(sounding: Sounding, frames: Iterable[int]) -> int:
     return sum(not sounding.covers(frame) for frame in frames)
 
 
+def silent_frames(jam: Jam, count: int) -> int:
+    """In how many of the newest `count` frames, up to that of the last tick, no chord sounds."""
+    return sum(value == NOTHING for value in jam.chords[max(0, len(jam.chords) - count) :])
+
+
 def decision_age(sounding: Sounding, frame: int) -> int | None:
     """Frames between the tick that last chose the chord of `frame` freely and `frame`; None where that is unknown."""
     planned = sounding.at(frame)

@@ -13,17 +13,17 @@ from gateway.admission import Verdict
 from gateway.connection import PlayerConnection
 from gateway.errors import Judged, NoHello, close_for, error_message
 from gateway.local_pool import LocalPool
+from gateway.meter import Meter, Watch
 from gateway.metrics import Metrics
 from gateway.outbox import Outbox
 from gateway.plan_pool import GiveUp
 from gateway.session import Effects, Session
 from gateway.settings import GatewaySettings
 from schema import codes
-from schema.client_messages import Configured, GatewayMessage, Settings, Tick
+from schema.client_messages import GatewayMessage, Settings
 from schema.codec import decode_client, encode
 from schema.codes import Close, ErrorCode, ProtocolError
 from schema.engine_messages import ModelInfo, PlanReply
-from schema.grid import frame_budget_ms
 
 log = logging.getLogger("sideman.gateway")
 
@@ -33,6 +33,7 @@ class House(Protocol):
 
     settings: GatewaySettings
     metrics: Metrics
+    watch: Watch
     models: dict[str, ModelInfo]
     pool: LocalPool
     now: Callable[[], float]
@@ -50,14 +51,14 @@ class Player:
         self._connection = connection
         self._subprotocol = subprotocol
         self._limits = house.settings
-        self._settings = house.first_settings()  # as the player was last told
         self._session = Session(
             session_id=self.session_id,
             seed=secrets.randbits(32),
             models=house.models,
-            settings=self._settings,
+            settings=house.first_settings(),
             limits=self._limits.limits(),
         )
+        self._meter = Meter(house.metrics, house.watch, self.session_id)
         self._outbox = Outbox(self._limits.max_unacknowledged, self._limits.unacknowledged_timeout_s)
         self._wake = asyncio.Event()
         self._closing: Close | None = None
@@ -84,8 +85,6 @@ class Player:
         """Queue messages."""
         for message in messages:
             self._outbox.put(message, self._house.now())
-            if isinstance(message, Configured):
-                self._settings = message.settings
         self._wake.set()
 
     def look_after(self, now: float) -> None:
@@ -122,7 +121,7 @@ class Player:
         if effects.acknowledged is not None:
             self._outbox.acknowledge(effects.acknowledged)
         self.say(*effects.messages)
-        self._house.metrics.effects(effects, self._settings.model)
+        self._meter.effects(effects)
         if effects.close is not None:
             self.leave(effects.close)
         if effects.request is not None:
@@ -152,10 +151,7 @@ class Player:
         try:
             started = perf_counter()
             message = decode_client(data, self._subprotocol)
-            self._house.metrics.stage.labels("decode").observe(perf_counter() - started)
-            self._house.metrics.messages.labels(str(message.__struct_config__.tag)).inc()
-            if isinstance(message, Tick) and message.round_trip_ms is not None:
-                self._house.metrics.measured(message.round_trip_ms, frame_budget_ms(self._settings.bpm))
+            self._meter.received(message, perf_counter() - started)
             self._carry_out(self._session.receive(message, now))
         except ProtocolError as problem:
             self.say(error_message(problem))
@@ -182,14 +178,15 @@ class Player:
 
     async def _send(self, message: GatewayMessage) -> None:
         started = perf_counter()
+        data = encode(message, self._subprotocol)
+        encoded = perf_counter()
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
-                await self._connection.send(encode(message, self._subprotocol))
+                await self._connection.send(data)
         except TimeoutError as problem:
             self._connection.abort(close_for(problem))
             return
-        self._house.metrics.stage.labels("write").observe(perf_counter() - started)
-        self._house.metrics.sent(message)
+        self._meter.sent(message, encoded - started, perf_counter() - encoded)
 
 
 def _end_if_judged(verdict: Verdict) -> None:

@@ -20,7 +20,9 @@ from websockets.typing import Subprotocol
 from gateway.admission import Handshakes, Rate, Seats, Verdict
 from gateway.connection import PlayerConnection, listening_socket
 from gateway.local_pool import LocalPool, log_bug
-from gateway.metrics import HttpAnswer, Metrics, MetricsPort
+from gateway.meter import Watch
+from gateway.metrics import Metrics
+from gateway.metrics_port import HttpAnswer, MetricsPort
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
 from gateway.session import live_models
@@ -35,7 +37,10 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.client_groups)
+        self.metrics.seats.set(settings.max_sessions)
+        self.metrics.workers_configured.set(len(settings.workers))
+        self.watch = Watch()
         self.models: dict[str, ModelInfo] = {}
         self.now = monotonic  # uvloop's own clock counts whole milliseconds and stands still while the loop is busy
         self.pool = LocalPool(settings, self)
@@ -143,6 +148,7 @@ class Gateway:
             await player.play()
         finally:
             del self._players[player.session_id]
+            self.watch.end(player.session_id)
             self._seats.free(address)
             self.metrics.sessions.set(len(self._players))
 
@@ -171,8 +177,10 @@ class Gateway:
             self.models.clear()
             self.models.update({model.name: model for each in states for model in each.models})
 
-    def _http(self, path: str) -> HttpAnswer | None:
+    def _http(self, method: str, path: str) -> HttpAnswer | None:
         """Answers of the metrics port that depend on the gateway."""
+        if method == "POST":
+            return self._watch(path)
         if path == "/metrics":
             return self.metrics.exposition()
         if path != "/readyz":
@@ -183,6 +191,13 @@ class Gateway:
             workers = ", ".join(self.settings.workers)
             return HttpAnswer(HTTPStatus.SERVICE_UNAVAILABLE, f"expected a ready worker, got none at {workers}; start one\n".encode())
         return HttpAnswer(HTTPStatus.OK, b"ready\n")
+
+    def _watch(self, path: str) -> HttpAnswer:
+        """Give the series of one session a place of their own: POST /watch/SESSION, as `welcome` and the log name it."""
+        session = path.removeprefix("/watch/")
+        if session not in self._players:
+            return HttpAnswer(HTTPStatus.NOT_FOUND, b"expected a session that is open, got none of that name\n")
+        return HttpAnswer(HTTPStatus.OK, f'watched="{self.watch.begin(session)}"\n'.encode())
 
     async def _sweep(self) -> None:
         """Look at all connections now and then, and at how late this loop is."""
@@ -199,6 +214,7 @@ class Gateway:
     async def _leave(self, server: Server) -> None:
         """C9: accept nobody, tell everybody, then close with 1012, a few at a time."""
         self._leaving = True
+        self.metrics.leaving.set(1)
         server.close(close_connections=False)
         for connection in list(self._shaking_hands):
             connection.transport.abort()

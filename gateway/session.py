@@ -30,6 +30,7 @@ from gateway.jam import (
     note_in_chord,
     play,
     refused,
+    silent_frames,
     unplanned_frames,
 )
 from gateway.planning import Situation, filled, is_listening, plan_message, plan_request, planned_from, revision, timing_of
@@ -69,7 +70,8 @@ class Effects(NamedTuple):
     request: PlanRequest | None = None  # to the pool
     close: Close | None = None  # after the messages
     acknowledged: int | None = None  # plans up to this seq are applied or void
-    late_frames: int = 0  # frames after the silence that began without a plan (P5)
+    played_frames: tuple[int, int] = (0, 0)  # frames after the silence that began; of them, those in which no chord sounds
+    late_frames: int = 0  # of them, those without a plan (P5)
     decision_age_frames: int | None = None  # of the chord that sounds now
     revised_chords: int = 0  # frames of `planned_overlap` whose chord the new plan changed
     planned_overlap: int = 0  # frames that the new plan and the one before cover and the one before left open
@@ -264,6 +266,7 @@ class Session:
             messages,
             request,
             acknowledged=tick.applied.seq if tick.applied else None,
+            played_frames=(len(started), silent_frames(self._jam, len(started))),
             late_frames=unplanned_frames(sounding, started),
             decision_age_frames=decision_age(sounding, tick.frame) if tick.frame >= silence_frames else None,
             note_in_chord=note_in_chord(self._jam, jam.frame),

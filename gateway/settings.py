@@ -91,6 +91,9 @@ class GatewaySettings:
     describe_s: float = _within(1.0, 0.01, 60.0)  # s between two questions how a worker is
     loop_late_s: float = _within(0.02, 0.001, 1.0)  # s; deadlines noticed later than this are our own fault, not the worker's
 
+    # Metrics
+    client_groups: tuple[str, ...] = ("sideman web", "sideman play", "sideman bench")  # beginnings of client names, told apart in metrics
+
     # Housekeeping
     sweep_s: float = _within(0.5, 0.01, 10.0)  # s between two looks at silent and slow connections and at the loop's delay
     http_header_bytes: int = _within(4096, 512, 65_536)  # bytes of a request to the metrics port

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
+from prometheus_client import disable_created_metrics
 
 from inference.checkpoints import load
 from inference.engine import Engine
@@ -82,7 +83,10 @@ async def run(settings: WorkerSettings, *, with_parent: bool = False) -> None:
     worker = Worker(residents, rss_bytes)
     worker.start()
     server = await serve(worker, settings.socket)
-    print(f"sideman worker: {', '.join(resident.info.name for resident in residents)} ready on {settings.socket}", flush=True)
+    shown = ""
+    if settings.metrics_port is not None:
+        shown = f" metrics http://{settings.metrics_host}:{worker.show_metrics(settings.metrics_host, settings.metrics_port)}/metrics"
+    print(f"sideman worker: {', '.join(resident.name for resident in residents)} ready on {settings.socket}{shown}", flush=True)
     await stop.wait()
     server.close()
     worker.stop()
@@ -99,14 +103,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=LIVE.slots, help="sessions each live model remembers (default: %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
+    parser.add_argument("--metrics-host", default="127.0.0.1", help="address for metrics (default: %(default)s)")
+    parser.add_argument("--metrics-port", type=int, help="port for metrics (default: none is opened; 0 takes any free one)")
     arguments = parser.parse_args(argv)
+    disable_created_metrics()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
     logging.getLogger("absl").setLevel(logging.WARNING)
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:
         live = EngineSettings(arguments.slots, LIVE.buckets)
-        asyncio.run(run(WorkerSettings(tuple(arguments.checkpoint), arguments.socket, live), with_parent=arguments.with_parent))
+        settings = WorkerSettings(
+            tuple(arguments.checkpoint),
+            arguments.socket,
+            live,
+            metrics_host=arguments.metrics_host,
+            metrics_port=arguments.metrics_port,
+        )
+        asyncio.run(run(settings, with_parent=arguments.with_parent))
     except (DamagedCheckpoint, WorkerProblem) as problem:
         print(f"sideman worker: {problem}", file=sys.stderr)
         return 2

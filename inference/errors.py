@@ -40,3 +40,14 @@ class SameName(WorkerProblem):
 
     def __str__(self) -> str:
         return f"expected models of different names, got {', '.join(self.names)}; leave out all but one --checkpoint of each name"
+
+
+class PortProblem(WorkerProblem):
+    """The worker's metrics port cannot be opened."""
+
+    def __init__(self, host: str, port: int, problem: str) -> None:
+        super().__init__(host, port, problem)
+        self.host, self.port, self.problem = host, port, problem
+
+    def __str__(self) -> str:
+        return f"worker metrics on {self.host}:{self.port}: expected a free port, got: {self.problem}; choose another with --metrics-port"

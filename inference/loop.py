@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from inference.load import Load
+from inference.metrics import EngineMetrics
 from inference.planner import Bucket, Decision, Work
 from inference.scheduler import LATE, Scheduler
 from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
@@ -55,6 +56,26 @@ class Resident:
         self.engine = engine
         self.scheduler = Scheduler(engine.slots, buckets, devices=engine.devices, offline=info.is_offline)
 
+    @property
+    def name(self) -> str:
+        """What requests and metrics call it."""
+        return self.info.name
+
+    @property
+    def slots(self) -> int:
+        """Sessions it can remember."""
+        return self.engine.slots
+
+    @property
+    def slots_used(self) -> int:
+        """Sessions it does remember."""
+        return self.scheduler.slots_used
+
+    @property
+    def evictions(self) -> int:
+        """Sessions it had to forget for others."""
+        return self.scheduler.evictions
+
 
 def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[PlanReply]:
     """Answer requests on the calling thread, batched as the device thread would, each as soon as it is complete.
@@ -92,7 +113,8 @@ class DeviceLoop:
 
     def __init__(self, residents: Sequence[Resident], deliver: Callable[[list[PlanReply]], None]) -> None:
         """`deliver` is called on the device thread with every list of replies."""
-        self.residents = {resident.info.name: resident for resident in residents}
+        self.residents = {resident.name: resident for resident in residents}
+        self.metrics = EngineMetrics(self.residents)
         self._deliver = deliver
         self._inbox: queue.SimpleQueue[list[PlanRequest] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
@@ -132,7 +154,7 @@ class DeviceLoop:
         while True:
             requests: list[PlanRequest] | None = []
             if all(resident.scheduler.idle for resident in self.residents.values()):
-                while self._inbox.empty() and self.load()[0] < BUSY and any(look_ahead(r) for r in self.residents.values()):
+                while self._inbox.empty() and self.load()[0] < BUSY and any(map(self._look_ahead, self.residents.values())):
                     pass
                 requests = self._inbox.get()
             while requests is not None:
@@ -143,6 +165,14 @@ class DeviceLoop:
             if requests is None:
                 return
             self._step(min(self.residents.values(), key=lambda resident: resident.scheduler.earliest_deadline))
+
+    def _look_ahead(self, resident: Resident) -> bool:
+        """One guess, counted."""
+        began = time.monotonic()
+        guessed = look_ahead(resident)
+        if guessed:
+            self.metrics.guessed(resident.name, time.monotonic() - began)
+        return guessed
 
     def _accept(self, requests: list[PlanRequest]) -> None:
         now = time.monotonic()
@@ -155,14 +185,16 @@ class DeviceLoop:
                     PlanReply(request.session, request.seq, problem=f"expected one of the models {names}, got {request.model!r}")
                 )
             else:
-                replies += resident.scheduler.add(request, now)
+                superseded = resident.scheduler.add(request, now)
+                self.metrics.answered(resident.name, superseded)
+                replies += superseded
         self._send(replies)
 
     def _step(self, resident: Resident) -> None:
         """One batch of one model."""
         began = time.monotonic()
         batch, replies = resident.scheduler.schedule(began)
-        self._note_waits(resident, replies, began)
+        self._note(resident, replies, began)
         self._send(replies)
         if batch is None:
             return
@@ -176,11 +208,13 @@ class DeviceLoop:
         replies = resident.scheduler.complete(batch, decided, ended - began)
         with self._load_lock:
             self._load.computed(began, ended)
-        self._note_waits(resident, replies, ended)
+        self.metrics.called(resident.name, batch.bucket, len(batch.rows), ended - began)
+        self._note(resident, replies, ended)
         self._send(replies)
 
-    def _note_waits(self, resident: Resident, replies: list[PlanReply], now: float) -> None:
-        """What live requests waited."""
+    def _note(self, resident: Resident, replies: list[PlanReply], now: float) -> None:
+        """Count answers, and what live requests waited."""
+        self.metrics.answered(resident.name, replies)
         if resident.info.is_offline:
             return
         with self._load_lock:

@@ -87,6 +87,7 @@ class Scheduler:
         self._local_slots = slots // devices
         self._buckets = sorted(buckets)
         self._classes = sorted({bucket.positions for bucket in buckets})
+        self.evictions = 0  # sessions forgotten for others
         self._call_s = 0.0  # how long a call takes, running mean
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
@@ -250,6 +251,7 @@ class Scheduler:
                 if idle is None:
                     return None
                 self._free.append(self._sessions.pop(idle).slot)
+                self.evictions += 1
             self._sessions[name] = Session(self._free.pop(), SlotMemory())
         self._sessions.move_to_end(name)
         return self._sessions[name]

@@ -41,14 +41,20 @@ class Worker:
         self._open: dict[tuple[str, int], list[_Open]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def show_metrics(self, host: str, port: int) -> int:
+        """Open the metrics port; the port. Raises PortProblem."""
+        self._device.metrics.observe(list(self._device.residents.values()), self.state)
+        return self._device.metrics.serve(host, port)
+
     def start(self) -> None:
         """Start the device thread; call it on the event loop's thread."""
         self._loop = asyncio.get_running_loop()
         self._device.start()
 
     def stop(self) -> None:
-        """Stop the device thread."""
+        """Stop the device thread and close the metrics port."""
         self._device.stop()
+        self._device.metrics.stop()
 
     async def plan_many(self, payload: bytes) -> bytes:
         """Answer everything in one PlanCall. Raises msgspec.DecodeError."""

@@ -40,3 +40,5 @@ class WorkerSettings:
     socket: Path
     live: EngineSettings = LIVE
     offline: EngineSettings = OFFLINE
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None  # none is opened; 0 takes any free one

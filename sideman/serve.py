@@ -47,6 +47,7 @@ class ServeOptions:
     origins: tuple[str, ...] = ()
     max_sessions: int | None = None
     slots: int | None = None
+    worker_metrics_port: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ class Service:
     def _worker_command(self) -> list[str]:
         command = [sys.executable, "-m", "inference", "--socket", str(self._socket), "--cache", str(compilation_cache())]
         command += [part for checkpoint in self._options.checkpoints for part in ("--checkpoint", str(checkpoint))]
-        return command + (["--slots", str(self._options.slots)] if self._options.slots is not None else [])
+        o = self._options
+        pairs = (("--slots", o.slots), ("--metrics-host", o.metrics_host), ("--metrics-port", o.worker_metrics_port))
+        return command + [part for name, value in pairs if value is not None for part in (name, str(value))]
 
 
 @contextlib.asynccontextmanager
@@ -236,6 +239,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--origin", action="append", default=[], help="origin of a web page that may connect (default: this machine's)")
     parser.add_argument("--max-sessions", type=int, help="seats (default: 2000)")
     parser.add_argument("--slots", type=int, help="sessions the worker remembers at once (default: 32)")
+    parser.add_argument("--worker-metrics-port", type=int, help="port for the worker's own metrics (default: none is opened)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -249,5 +253,6 @@ def run(arguments: argparse.Namespace) -> int:
         origins=tuple(arguments.origin),
         max_sessions=arguments.max_sessions,
         slots=arguments.slots,
+        worker_metrics_port=arguments.worker_metrics_port,
     )
     return asyncio.run(serve(options))

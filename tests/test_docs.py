@@ -8,16 +8,23 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from msgspec import inspect
+from prometheus_client import CollectorRegistry
 
 from gateway.metrics import Metrics
 from gateway.settings import PREFIX, GatewaySettings
+from inference.loop import Resident
+from inference.metrics import EngineMetrics
+from inference.toy_engine import ToyEngine
 from schema import client_messages
 from schema.client_messages import ClientMessage, Density, GatewayMessage, KeepReason, Message, Style, Voicing
 from schema.codes import CLOSES, ErrorCode
+from schema.engine_messages import ModelInfo, WorkerState
 from sideman.cli import BENCHMARKS, COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PROTOCOL, RUNBOOK, README = ((ROOT / name).read_text() for name in ("schema/PROTOCOL.md", "deploy/RUNBOOK.md", "README.md"))
+PROTOCOL, RUNBOOK, README, METRICS = (
+    (ROOT / name).read_text() for name in ("schema/PROTOCOL.md", "deploy/RUNBOOK.md", "README.md", "docs/operations/metrics.md")
+)
 UNIT = (ROOT / "deploy/systemd/sideman.service").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -112,11 +119,31 @@ def test_the_ranges_with_a_name_are_explained() -> None:
 # ---- operations ----
 
 
-def test_every_metric_has_a_row() -> None:
-    """Counters with the `_total` they are exported with; no row for a series that does not exist."""
-    families = Metrics().registry.collect()
-    exported = {f"`{family.name}{'_total' if family.type == 'counter' else ''}`" for family in families}
-    assert set(table(RUNBOOK, "| metric | what it means | act when |")) == exported
+def metric_rows(registry: CollectorRegistry) -> dict[str, str]:
+    """Series as the tables name them, counters with the `_total` they are exported with, and their labels."""
+    rows = {}
+    for family in registry.collect():
+        known = {label for sample in family.samples for label in sample.labels} - {"le"}
+        rows[f"`{family.name}{'_total' if family.type == 'counter' else ''}`"] = known
+    return rows
+
+
+@pytest.mark.parametrize(
+    "header", ["| metric | labels | what it means | act when |", "| worker metric | labels | what it means | act when |"]
+)
+def test_every_metric_has_a_row_with_its_labels(header: str) -> None:
+    """And no row is for a series that does not exist."""
+    gateway, worker = Metrics(), EngineMetrics(["toy"])
+    gateway.know(["toy"])
+    for metric in (gateway.watched_frame, gateway.watched_tempo, gateway.watched_age, gateway.watched_round_trip, gateway.watched_late):
+        metric.labels("1")
+    gateway.watched_stage.labels("1", "device")
+    gateway.watched_plans.labels("1", "fresh")
+    state = WorkerState(ready=True, models=[], slots=1, slots_used=0, waiting=0, compiles_after_ready=0, rss_bytes=1)
+    worker.observe([Resident(ModelInfo("toy", "online", 1.0), ToyEngine(1), ())], lambda: state)
+    exported = metric_rows((worker if "worker" in header else gateway).registry)
+    documented = {name: set(re.findall(r"`(\w+)`", cells[0])) for name, cells in table(METRICS, header).items()}
+    assert documented == exported
 
 
 def test_every_setting_has_a_row_with_its_default() -> None:

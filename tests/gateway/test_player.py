@@ -28,10 +28,10 @@ async def test_hello_is_welcomed_and_ticks_are_answered(house, subprotocol):
         assert (plan.seq, plan.first_frame, plan.chords[0].symbol) == (2, 2, "C")
         assert plan.timing.gateway_ms > 0
         assert (await client.ask(Tick(3, 2, applied=Applied(2, 2)))).seq == 3
-    assert house.metric("plans_total", outcome="fresh") == 2
-    assert house.metric("plans_total", outcome="keep_listening") == 1
-    assert house.metric("round_trip_seconds_count") == 1
-    assert house.metric("round_trip_budget_ratio_sum") == pytest.approx(0.012 / 0.75)
+    assert house.metric("plans_total", outcome="fresh", model="toy") == 2
+    assert house.metric("plans_total", outcome="keep_listening", model="toy") == 1
+    assert house.metric("round_trip_seconds_count", model="toy") == 1
+    assert house.metric("round_trip_budget_ratio_sum", model="toy") == pytest.approx(0.012 / 0.75)
     assert house.metric("sessions_started_total") == 1
     assert house.metric("messages_total", type="tick") == 3
 

@@ -13,7 +13,7 @@ from gateway.settings import GatewaySettings
 from schema import codes
 from schema.client_messages import Keep, Moving, Plan, Tick
 from schema.codec import JSON, MSGPACK
-from tests.doubles import SOON_S
+from tests.doubles import SLOW_TEMPO, SOON_S
 
 # ---- the door ----
 
@@ -147,5 +147,18 @@ async def test_health_readiness_and_metrics_are_on_the_other_port(house):
     assert await house.get("/metrics", method="HEAD") == (200, "")
     assert (await house.get("/debug"))[0] == 404
     assert (await house.get("/healthz", method="POST"))[0] == 405
+    assert (await house.get("/watch/nobody"))[0] == 405
+    assert (await house.get("/watch/nobody", method="POST"))[0] == 404
     assert (await house.get("/" + "x" * 5000))[0] == 431
     assert (await house.get("/ and more"))[0] == 400
+
+
+async def test_an_operator_watches_a_session_by_its_name_until_it_ends(house):
+    async with house.client() as client:
+        session = (await client.hello()).session
+        await client.ask(SLOW_TEMPO)
+        assert await house.get(f"/watch/{session}", method="POST") == (200, 'watched="1"\n')
+        await client.ask(Tick(1, 0))
+    assert house.metric("watched_plans_total", watched="1", outcome="fresh") == 1
+    await house.until(lambda: house.metric("sessions") == 0)
+    assert (await house.get(f"/watch/{session}", method="POST"))[0] == 404

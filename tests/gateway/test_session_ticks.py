@@ -134,7 +134,7 @@ def test_newest_tick_waits() -> None:
     """T6: while one is under way the newest tick waits, older ones are superseded; its request builds on the plan before."""
     session = session_with(silence_beats=0)
     flying = asked(session.receive(Tick(1, 0), 0.0))
-    assert session.receive(Tick(2, 1), 0.01) == Effects(late_frames=1)
+    assert session.receive(Tick(2, 1), 0.01) == Effects(played_frames=(1, 1), late_frames=1)
     assert session.receive(Tick(3, 2), 0.02).messages == (Keep(2, "superseded"),)
     effects = session.receive_reply(reply_to(flying, (STRIKE_C, HOLD)), 0.05)
     assert only(effects).seq == 1

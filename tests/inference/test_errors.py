@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.errors import GoldenMismatch, SameName, SocketProblem, WorkerProblem
+from inference.errors import GoldenMismatch, PortProblem, SameName, SocketProblem, WorkerProblem
 
 TAIL = "the weights do not fit this version; choose another with --checkpoint"
 SENTENCES = [
@@ -14,6 +14,10 @@ SENTENCES = [
     (
         SocketProblem("/s", "Permission denied"),
         "worker socket /s: expected a path that can be created, got: Permission denied; choose another with --socket",
+    ),
+    (
+        PortProblem("::1", 9, "Permission denied"),
+        "worker metrics on ::1:9: expected a free port, got: Permission denied; choose another with --metrics-port",
     ),
     (SameName(("a", "a")), "expected models of different names, got a, a; leave out all but one --checkpoint of each name"),
 ]
