@@ -1,9 +1,12 @@
 /** How the page is built: one folder of static files, every address relative, nothing from another host. */
 
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { instruments } from "./build/instruments.ts";
 
 export default defineConfig({
   base: "./",
+  plugins: [instruments(fileURLToPath(new URL("./public/instruments", import.meta.url)))],
   resolve: { conditions: ["sideman-source", "module", "browser", "development|production"] },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "dist", emptyOutDir: true },
   server: { proxy: { "/jam": { target: "ws://127.0.0.1:8765", ws: true } } },

@@ -116,12 +116,15 @@ export interface Sound {
   /** The same for clicks: those of the next second or two, given again and again. */
   followClicks(clicks: readonly Click[]): void;
   allNotesOff(): void; // panic: silence within 50 ms, also of what is scheduled
-  setInstrument(part: Part, instrument: Instrument): Promise<void>; // the old one plays on until the new one is there
+  /** The old one plays on until the new one is there, at first a plain tone. Rejects with one sentence when it cannot be had; the old one stays. */
+  setInstrument(part: Part, instrument: Instrument): Promise<void>;
   setVolume(channel: Channel, volume: number): void; // 0..1, 0 is silent
   instrumentState(part: Part): InstrumentState;
   onInstrument: ((part: Part, state: InstrumentState) => void) | null;
   /** What the hardware adds before a sound is heard, in seconds: reported by the browser, plus the calibrated offset. */
   outputDelayS(): number;
+  /** The calibrated offset: how much later than the browser reports a sound is heard; see `sound/calibration.ts`. */
+  calibrationS: number;
 }
 
 export interface SoundOptions {

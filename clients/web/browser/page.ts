@@ -1,0 +1,51 @@
+/** What browser tests may ask of the page: each function plays or renders something and tells it in numbers. Shell. */
+
+import type { Instrument } from "../src/contracts.ts";
+import { createSound } from "../src/sound/sound.ts";
+import { readSoundFile } from "../src/sound/soundfile.ts";
+import { firstSound, peak, rms, type Tuning, tuningOf } from "./pitch.ts";
+
+const RATE = 44100;
+const ASSETS = "/instruments/";
+
+export interface Heard {
+  rms: number;
+  peak: number;
+  firstSoundS: number | null;
+  tuning: Tuning;
+  afterReleasePeak: number;
+}
+
+/** One second of one note from `startS` on, rendered offline as the app would play it. */
+async function renderNote(instrument: Instrument, pitch: number, velocity: number, startS: number): Promise<Heard> {
+  const context = new OfflineAudioContext(1, 5 * RATE, RATE);
+  const sound = createSound(context, { assets: ASSETS });
+  await sound.setInstrument("melody", instrument);
+  sound.noteOn(pitch, velocity, startS);
+  sound.noteOff(pitch, startS + 1);
+  const audio = (await context.startRendering()).getChannelData(0);
+  const stretch = (fromS: number, toS: number) => audio.slice(Math.round(fromS * RATE), Math.round(toS * RATE));
+  const first = firstSound(audio, 0.0005);
+  return {
+    rms: rms(stretch(startS, startS + 0.75)),
+    peak: peak(audio),
+    firstSoundS: first === null ? null : first / RATE,
+    tuning: tuningOf(stretch(startS + 0.25, startS + 0.75), RATE, pitch),
+    afterReleasePeak: peak(stretch(startS + 3.1, 5)),
+  };
+}
+
+/** How many seconds the longest gap is between where a loop ends and what this browser decoded of its recording. */
+async function missingBehindLoops(instrument: Instrument): Promise<number> {
+  const context = new OfflineAudioContext(1, RATE, RATE);
+  const { table, streams } = readSoundFile(new Uint8Array(await (await fetch(`${ASSETS}${instrument}.sound`)).arrayBuffer()));
+  const decoded = await Promise.all(streams.map((stream) => context.decodeAudioData(stream.buffer)));
+  return Math.max(...decoded.map((buffer, i) => (table.samples[i]?.loop?.[1] ?? 0) - buffer.duration));
+}
+
+const functions = { renderNote, missingBehindLoops };
+declare global {
+  var workbench: Workbench;
+}
+export type Workbench = typeof functions;
+globalThis.workbench = functions;
