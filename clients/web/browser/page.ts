@@ -1,6 +1,7 @@
 /** What browser tests may ask of the page: each function plays or renders something and tells it in numbers. Shell. */
 
-import type { Instrument } from "../src/contracts.ts";
+import { toWav } from "../src/after/wav.ts";
+import type { Instrument, SessionRecord } from "../src/contracts.ts";
 import { createSound } from "../src/sound/sound.ts";
 import { readSoundFile } from "../src/sound/soundfile.ts";
 import { firstSound, peak, rms, type Tuning, tuningOf } from "./pitch.ts";
@@ -43,7 +44,28 @@ async function missingBehindLoops(instrument: Instrument): Promise<number> {
   return Math.max(...decoded.map((buffer, i) => (table.samples[i]?.loop?.[1] ?? 0) - buffer.duration));
 }
 
-const functions = { renderNote, missingBehindLoops };
+/** A record rendered to WAV, decoded again by the browser. */
+async function renderWav(record: SessionRecord): Promise<WavHeard> {
+  const shares: number[] = [];
+  const blob = await toWav(record, { assets: ASSETS, volumes: { melody: 1, chords: 1 }, onProgress: (share) => shares.push(share) });
+  const audio = await new OfflineAudioContext(2, 1, RATE).decodeAudioData(await blob.arrayBuffer());
+  const channel = audio.getChannelData(0);
+  const stretch = (fromS: number, toS: number) => channel.slice(Math.round(fromS * RATE), Math.round(toS * RATE));
+  const seconds = Array.from({ length: Math.floor(audio.duration) }, (_, second) => rms(stretch(second, second + 1)));
+  return { type: blob.type, durationS: audio.duration, channels: audio.numberOfChannels, seconds, peak: peak(channel), shares };
+}
+
+export interface WavHeard {
+  type: string;
+  durationS: number;
+  channels: number;
+  /** Loudness of each second. */
+  seconds: number[];
+  peak: number;
+  shares: number[];
+}
+
+const functions = { renderWav, renderNote, missingBehindLoops };
 declare global {
   var workbench: Workbench;
 }

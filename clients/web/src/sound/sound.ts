@@ -1,9 +1,10 @@
 /** The sounding part of the app: melody at once, chords and clicks ahead of time, two instruments, one limiter. Shell. */
 
-import type { Channel, Click, CreateSound, Instrument, InstrumentState, Part, Sound, SoundOptions, Strike } from "../contracts.ts";
+import type { Channel, Click, CreateSound, Instrument, InstrumentState, Part, Sound, Strike } from "../contracts.ts";
 import { Clicks } from "./clicks.ts";
+import { Library } from "./library.ts";
 import { Mixer } from "./mixer.ts";
-import { loadSampler, type Player, tone } from "./sampler.ts";
+import { type Player, tone } from "./sampler.ts";
 import { reconcile, type Scheduled } from "./strikes.ts";
 import type { Voice } from "./voice.ts";
 
@@ -13,7 +14,12 @@ const PUMP_MS = 1000;
 /** Melody voices at once, released ones included; the oldest gives way. */
 const MOST_VOICES = 32;
 
-export const createSound: CreateSound = (context, options) => new WebSound(context, options);
+export const createSound: CreateSound = (context, { assets }) => soundWith(context, new Library(context, assets));
+
+/** For whoever plays the same instruments into several contexts: they are loaded once. */
+export function soundWith(context: BaseAudioContext, library: Library): Sound {
+  return new WebSound(context, library);
+}
 
 class WebSound implements Sound {
   onInstrument: ((part: Part, state: InstrumentState) => void) | null = null;
@@ -25,7 +31,6 @@ class WebSound implements Sound {
     melody: { instrument: null, state: "loading" },
     chords: { instrument: null, state: "loading" },
   };
-  private readonly loaded = new Map<Instrument, Promise<Player>>();
 
   private readonly held = new Map<number, Voice>();
   private readonly melody = new Set<Voice>();
@@ -33,24 +38,26 @@ class WebSound implements Sound {
   private strikes: readonly Strike[] = [];
   private scheduled: readonly Scheduled[] = [];
   private readonly chordVoices = new Map<Strike, Voice[]>();
+  /** Offline all is told before the first sample sounds: nothing lies beyond a horizon, and no voice is over yet. */
+  private readonly isLive: boolean;
   private pump: ReturnType<typeof setInterval> | null = null;
 
   constructor(
     readonly context: BaseAudioContext,
-    private readonly options: SoundOptions,
+    private readonly library: Library,
   ) {
+    this.isLive = !(context instanceof OfflineAudioContext);
     this.mixer = new Mixer(context);
     this.clicks = new Clicks(this.mixer.output("metronome"));
   }
 
   noteOn(pitch: number, velocity: number, timeS = this.context.currentTime): void {
     this.noteOff(pitch, timeS);
-    if (this.melody.size >= MOST_VOICES)
-      for (const oldest of this.melody) {
-        oldest.cut();
-        this.melody.delete(oldest);
-        break;
-      }
+    const [oldest] = this.melody;
+    if (oldest && this.isLive && this.melody.size >= MOST_VOICES) {
+      oldest.cut();
+      this.melody.delete(oldest);
+    }
     const atS = Math.max(timeS, this.context.currentTime);
     const voice = this.players.melody.start(this.mixer.output("melody"), pitch, velocity, atS, () => this.melody.delete(voice));
     this.melody.add(voice);
@@ -87,18 +94,17 @@ class WebSound implements Sound {
     this.chosen[part].instrument = instrument;
     this.tell(part, "loading");
     try {
-      const player = await this.load(instrument);
+      const player = await this.library.load(instrument);
       // Whoever chose again meanwhile gets what was chosen last.
       if (this.chosen[part].instrument !== instrument) return;
       this.players[part] = player;
       this.tell(part, "ready");
     } catch (error) {
-      this.loaded.delete(instrument);
       if (this.chosen[part].instrument !== instrument) return;
       this.tell(part, "failed");
       throw error;
     } finally {
-      this.forgetUnused();
+      this.library.keepOnly([this.chosen.melody.instrument, this.chosen.chords.instrument]);
     }
   }
 
@@ -120,29 +126,14 @@ class WebSound implements Sound {
     this.onInstrument?.(part, state);
   }
 
-  private load(instrument: Instrument): Promise<Player> {
-    const known = this.loaded.get(instrument);
-    if (known) return known;
-    const loading = loadSampler(this.context, `${this.options.assets}${instrument}.sound`);
-    this.loaded.set(instrument, loading);
-    return loading;
-  }
-
-  /** A decoded instrument is some 20 MB: only those chosen stay. */
-  private forgetUnused(): void {
-    const used = [this.chosen.melody.instrument, this.chosen.chords.instrument];
-    for (const instrument of this.loaded.keys()) if (!used.includes(instrument)) this.loaded.delete(instrument);
-  }
-
   private advance(): void {
     const nowS = this.context.currentTime;
-    const isLive = !(this.context instanceof OfflineAudioContext);
-    const changes = reconcile(this.scheduled, this.strikes, nowS, isLive ? HORIZON_S : Number.POSITIVE_INFINITY);
+    const changes = reconcile(this.scheduled, this.strikes, nowS, this.isLive ? HORIZON_S : Number.POSITIVE_INFINITY);
     this.scheduled = changes.scheduled;
     for (const strike of changes.cut) for (const voice of this.chordVoices.get(strike) ?? []) voice.cut();
     for (const { strike, endS } of changes.moved) for (const voice of this.chordVoices.get(strike) ?? []) voice.end(endS);
     for (const entry of changes.begun) this.strike(entry, nowS);
-    this.setPump(isLive && this.strikes.some((strike) => strike.timeS >= nowS + HORIZON_S));
+    this.setPump(this.isLive && this.strikes.some((strike) => strike.timeS >= nowS + HORIZON_S));
   }
 
   private strike({ strike, endS }: Scheduled, nowS: number): void {
