@@ -33,3 +33,40 @@ def cross_entropy(
     total = jnp.maximum(counts.sum(), 1).astype(log_p.dtype)
     hits = (logits.argmax(-1) == target) & counts
     return jnp.where(counts, nll, 0.0).sum() / total, hits.sum().astype(log_p.dtype) / total
+
+
+def advantages(
+    reward: Float[Array, "B T"], value: Float[Array, "B T"], *, discount: float, trace: float
+) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
+    """Generalised advantage estimates (arXiv 1506.02438, equation 16) of whole episodes, and the returns a critic should have told.
+
+    `value` is what was expected of a frame before its action, its reward included; after the last frame nothing comes.
+    """
+
+    def step(later: tuple[Array, Array], frame: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        advantage, next_value = later
+        reward, value = frame
+        advantage = reward + discount * next_value - value + discount * trace * advantage
+        return (advantage, value), advantage
+
+    nothing = jnp.zeros(len(reward))
+    found = jnp.swapaxes(jax.lax.scan(step, (nothing, nothing), (reward.T, value.T), reverse=True)[1], 0, 1)
+    return found, found + value
+
+
+def divergence(log_p: Float[Array, "*any V"], log_q: Float[Array, "*any V"]) -> Float[Array, "*any"]:
+    """KL(p || q) in nats; actions that are impossible (-inf in both) count nothing."""
+    possible = jnp.isfinite(log_p)
+    safe_p, safe_q = jnp.where(possible, log_p, 0.0), jnp.where(possible, log_q, 0.0)
+    return jnp.where(possible, jnp.exp(safe_p) * (safe_p - safe_q), 0.0).sum(axis=-1)
+
+
+def entropy(log_p: Float[Array, "*any V"]) -> Float[Array, "*any"]:
+    """In nats; impossible actions count nothing."""
+    safe = jnp.where(jnp.isfinite(log_p), log_p, 0.0)
+    return -jnp.where(jnp.isfinite(log_p), jnp.exp(safe) * safe, 0.0).sum(axis=-1)
+
+
+def mean_over(values: Float[Array, "*any"], counts: Bool[Array, "*any"]) -> Float[Array, ""]:
+    """Mean of what counts."""
+    return jnp.where(counts, values, 0.0).sum() / jnp.maximum(counts.sum(), 1).astype(values.dtype)

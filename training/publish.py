@@ -1,13 +1,14 @@
 """From a finished run to a checkpoint that can be served: bf16 weights, model card, golden plan, manifest. Shell.
 
 Run: python -m training.publish training/configs/online_small.toml --run runs/online-small --data CORPORA --to DIR
+The config may be one of `train_mle` or of `train_rl`.
 """
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import msgspec
@@ -18,10 +19,12 @@ from flax import nnx
 from inference.checkpoints import hashes, read_manifest, read_weights, write_manifest, write_weights
 from inference.model import Decoder, build
 from schema.engine_messages import golden_request
-from schema.manifest import FORMAT, DamagedCheckpoint, DataSource, Golden, Manifest
+from schema.manifest import FORMAT, DamagedCheckpoint, DataSource, Golden, Manifest, ModelSizes
 from schema.tokens import note_hold, note_onset, vocabulary_hash
-from training.card import CARD_NAME, card
+from training import train_rl
+from training.card import CARD_NAME, CardFacts, Teaching, card
 from training.corpora import CORPORA, CorpusProblem, Song, check_shippable, in_reading_order
+from training.frames import Pop909Chords
 from training.rollouts import plain_plan
 from training.train_mle import BadConfig, MleConfig, read_config, sides_of
 
@@ -31,6 +34,40 @@ GOLDEN_TUNE = 2 * ((60, 4), (62, 4), (64, 4), (60, 4)) + 2 * ((64, 4), (65, 4), 
 
 
 CLEAR_MARGIN = 0.02  # from the best candidate of a choice to the next
+
+
+class Recipe(NamedTuple):
+    """What a config says about the weights it makes."""
+
+    name: str
+    variant: str
+    seed: int
+    sizes: ModelSizes
+    corpora: tuple[str, ...]
+    pop909_chords: Pop909Chords
+    apart: tuple[str, ...]
+    mix: dict[str, float] | None
+    origins: tuple[str, ...] = ()  # checkpoints the weights began as or were taught by
+    metre: bool = True
+    taught: Teaching = "likelihood"
+
+
+def recipe_of(path: Path) -> Recipe:
+    """Read the config of either runnable. Raises BadConfig, or DamagedCheckpoint for the checkpoint that RL goes on from."""
+    if not train_rl.is_rl(path):
+        return mle_recipe(read_config(path))
+    config = train_rl.read_config(path)
+    sizes = read_manifest(Path(config.initial)).sizes
+    songs = (config.corpora, config.pop909_chords, config.apart, config.mix)
+    origins = (config.initial, config.teacher)
+    return Recipe(config.name, config.variant, config.seed, sizes, *songs, origins=origins, taught="reinforcement")
+
+
+def mle_recipe(config: MleConfig) -> Recipe:
+    """Of maximum likelihood."""
+    songs = (config.corpora, config.pop909_chords, config.apart, config.mix)
+    origins = () if config.initial is None else (config.initial,)
+    return Recipe(config.name, config.variant, config.seed, config.sizes, *songs, origins=origins, metre=config.metre)
 
 
 def golden_melody() -> list[int]:
@@ -48,29 +85,33 @@ def golden(model: Decoder, variant: str) -> Golden:
     raise ValueError("expected a seed whose golden plan is clear, got none of 100: the weights choose chords by chance")
 
 
-def sources(config: MleConfig, train: Sequence[Song]) -> list[DataSource]:
+def sources(recipe: Recipe, train: Sequence[Song]) -> list[DataSource]:
     """What the weights were trained on, the data of the checkpoint they began as included. Raises DamagedCheckpoint."""
     result = []
-    for name in in_reading_order(config.corpora):
+    for name in in_reading_order(recipe.corpora):
         songs = [song for song in train if song.corpus == name]
-        title = CL_TITLE if name == "pop909" and config.pop909_chords == "cl" else CORPORA[name].title
+        title = CL_TITLE if name == "pop909" and recipe.pop909_chords == "cl" else CORPORA[name].title
         frames = sum(len(song.melody) for song in songs)
         result.append(DataSource(title, CORPORA[name].licence, len({song.tune for song in songs}), frames))
-    inherited = [] if config.initial is None else read_manifest(Path(config.initial)).data
-    return result + [source for source in inherited if source.name not in {own.name for own in result}]
+    for source in (source for origin in recipe.origins for source in read_manifest(Path(origin)).data):
+        if source.name not in {known.name for known in result}:
+            result.append(source)
+    return result
 
 
-def publish(config: MleConfig, run: Path, to: Path, *, train: Sequence[Song], metrics: Mapping[str, float]) -> Manifest:
+def publish(config: Recipe, run: Path, to: Path, *, train: Sequence[Song], metrics: Mapping[str, float]) -> Manifest:
     """Write the checkpoint and return its manifest; `train` are the songs the run was trained on. Raises DamagedCheckpoint."""
     data = sources(config, train)  # before anything is written: `to` may be the folder the run started from
     template = nnx.state(build(config.sizes, config.seed))
     best = ocp.StandardCheckpointer().restore((run / "best").absolute(), {"weights": template, "step": 0, "chord_loss": 0.0})
     weights = nnx.to_pure_dict(best["weights"])
     write_weights(to, weights if config.metre else forget_metre(weights), "bfloat16")
-    figures = {"held_out_chord_loss": round(float(best["chord_loss"]), 4)} | dict(metrics)
+    held_out = {"held_out_chord_loss": round(float(best["chord_loss"]), 4)} if config.taught == "likelihood" else {}
+    figures = held_out | dict(metrics)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
     step = int(best["step"])
-    text = card(config.name, config.variant, config.sizes, parameters=parameters, step=step, data=data, metrics=figures)
+    facts = CardFacts(config.name, config.variant, config.sizes, config.taught, parameters, step)
+    text = card(facts, data=data, metrics=figures)
     (to / CARD_NAME).write_text(text)
     manifest = Manifest(
         format=FORMAT,
@@ -96,7 +137,7 @@ def forget_metre(weights: Any) -> Any:
     return weights | {name: {"embedding": np.broadcast_to(np.asarray(table)[:1], table.shape)} for name, table in told.items()}
 
 
-def _model(config: MleConfig, weights: Any) -> Decoder:
+def _model(config: Recipe, weights: Any) -> Decoder:
     model = build(config.sizes)
     state = nnx.state(model)
     nnx.replace_by_pure_dict(state, jax.tree.map(np.asarray, weights))
@@ -116,7 +157,7 @@ def main() -> None:
     parser.add_argument("--allow-unshippable", action="store_true", help="weights that were trained with this switch: not to be given away")
     arguments = parser.parse_args()
     try:
-        config = read_config(arguments.config)
+        config = recipe_of(arguments.config)
         if not arguments.allow_unshippable:
             check_shippable(config.corpora)
         metrics = msgspec.json.decode(arguments.metrics.read_bytes(), type=dict[str, float]) if arguments.metrics else {}

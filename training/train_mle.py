@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -132,7 +132,27 @@ def losses_of(graph: Any, weights: Any, batch: Batch, key: Array | None) -> Loss
     return Losses(chord, melody, chord_accuracy, melody_accuracy)
 
 
-def sides_of(config: MleConfig, data: Path, cache: Path) -> Side:
+class SongChoice(Protocol):
+    """What a config says about the songs it wants."""
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Trained on."""
+
+    @property
+    def pop909_chords(self) -> Pop909Chords:
+        """Whose chords POP909 has."""
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Read only so that no variant of their tunes is trained on."""
+
+    @property
+    def mix(self) -> dict[str, float] | None:
+        """Share of each corpus."""
+
+
+def sides_of(config: SongChoice, data: Path, cache: Path) -> Side:
     """The songs of the config's corpora, split; variants of tunes in `config.apart` are for the test. Raises CorpusProblem."""
     if both := sorted(set(config.corpora) & set(config.apart)):
         raise CorpusProblem(f"expected corpora that are trained on or kept apart, got {', '.join(both)} in both lists")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from schema.tokens import HOLD_ACTION
-from training.losses import allow, cross_entropy
+from training.losses import advantages, allow, cross_entropy, divergence, entropy, mean_over
 
 # Three positions over three actions. Probabilities: 1/2 1/4 1/4 · 1/3 each · 1/6 2/6 3/6.
 LOGITS = jnp.log(jnp.array([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 2.0, 3.0]]))
@@ -94,3 +94,31 @@ def test_gradient_by_hand_and_finite_behind_the_mask():
 
     gradient = np.asarray(jax.jit(jax.grad(loss))(LOGITS))
     np.testing.assert_allclose(gradient, [[-1 / 4, 1 / 8, 1 / 8], [1 / 4, 0, -1 / 4], [0, 0, 0]], atol=1e-6)
+
+
+@ways
+def test_advantages_by_hand(way: Callable[..., Any]):
+    """Without a trace one step ahead; with a whole trace and no discount all that is still to come, less what was expected."""
+    reward, value = jnp.array([[1.0, 0.0, 2.0]]), jnp.array([[0.5, 1.0, 1.5]])
+    found, returns = way(lambda r, v: advantages(r, v, discount=0.5, trace=0.0))(reward, value)
+    np.testing.assert_allclose(found[0], [1.0 + 0.5 - 0.5, 0.75 - 1.0, 2.0 - 1.5], atol=1e-6)
+    found, returns = way(lambda r, v: advantages(r, v, discount=1.0, trace=1.0))(reward, value)
+    np.testing.assert_allclose(returns[0], [3.0, 2.0, 2.0], atol=1e-6)
+    np.testing.assert_allclose(found, returns - value, atol=1e-6)
+
+
+@ways
+def test_divergence_and_entropy_by_hand(way: Callable[..., Any]):
+    """Impossible actions count nothing, and nothing becomes NaN, gradients included."""
+    p = jnp.log(jnp.array([0.5, 0.5, 0.0]))
+    q = jnp.log(jnp.array([0.25, 0.75, 0.0]))
+    assert float(way(divergence)(p, q)) == pytest.approx(0.5 * log(2) + 0.5 * log(2 / 3), abs=1e-6)
+    assert float(way(divergence)(p, p)) == pytest.approx(0.0, abs=1e-6)
+    assert float(way(entropy)(p)) == pytest.approx(log(2), abs=1e-6)
+    masked = allow(jnp.array([0.3, 0.1, 0.2]), jnp.array(False))
+    gradient = way(jax.grad(lambda x: divergence(jax.nn.log_softmax(allow(x, jnp.array(False))), q[jnp.array([0, 2, 1])])))(masked)
+    assert np.isfinite(np.asarray(gradient)).all()
+
+
+def test_a_mean_over_nothing_is_nothing():
+    assert float(mean_over(jnp.ones(3), jnp.zeros(3, bool))) == 0.0

@@ -15,7 +15,7 @@ from tests.tiny import SIZES, tiny_weights, write_tiny_checkpoint
 from tests.tiny_corpus import TRAIN, write_tiny_corpus
 from tests.training.test_train_mle import BOTH, CONFIG, OFFLINE, write_rock
 from training.corpora import CORPORA
-from training.publish import forget_metre, golden_melody, main, publish, sources
+from training.publish import forget_metre, golden_melody, main, mle_recipe, publish, sources
 from training.train_mle import run, sides_of
 
 
@@ -35,7 +35,7 @@ def test_a_published_run_is_accepted_by_the_service(tmp_path, capsys):
     write_tiny_corpus(tmp_path / "data")
     run(config, tmp_path / "data", tmp_path / "run")
     train = sides_of(config, tmp_path / "data", tmp_path / "run/frames").train
-    manifest = publish(config, tmp_path / "run", tmp_path / "to", train=train, metrics={"note_in_chord": 0.5})
+    manifest = publish(mle_recipe(config), tmp_path / "run", tmp_path / "to", train=train, metrics={"note_in_chord": 0.5})
     assert (manifest.model, manifest.variant, manifest.sizes, manifest.dtype) == ("toy", "online", config.sizes, "bfloat16")
     assert manifest.step == 2
     assert manifest.metrics["note_in_chord"] == 0.5
@@ -55,7 +55,7 @@ def test_a_published_offline_run_is_accepted_by_the_service(tmp_path, capsys):
     config = msgspec.structs.replace(OFFLINE, steps=2)
     write_tiny_corpus(tmp_path / "data")
     run(config, tmp_path / "data", tmp_path / "run")
-    manifest = publish(config, tmp_path / "run", tmp_path / "to", train=[], metrics={})
+    manifest = publish(mle_recipe(config), tmp_path / "run", tmp_path / "to", train=[], metrics={})
     assert (manifest.variant, len(manifest.golden.chords)) == ("offline", len(golden_melody()))
     resident = prepare(tmp_path / "to", offline=EngineSettings(2, (Bucket(2, 1, 1), Bucket(2, 64, 1))))
     assert resident.info.is_offline
@@ -79,7 +79,7 @@ def test_the_manifest_names_every_corpus(tmp_path, capsys):
     write_rock(tmp_path)
     train = sides_of(BOTH, tmp_path, tmp_path / "frames").train
     rock = [song for song in train if song.corpus == "rs200"]
-    assert sources(BOTH, train) == [
+    assert sources(mle_recipe(BOTH), train) == [
         DataSource("POP909 with the chords of POP909-CL", CORPORA["pop909"].licence, 2, 512),
         DataSource("RS 200 (de Clercq and Temperley)", "CC BY 4.0", len(rock), sum(len(song.melody) for song in rock)),
     ]
@@ -89,9 +89,9 @@ def test_the_manifest_names_what_the_weights_began_as(tmp_path):
     """The data of the checkpoint a run started from is data of the run, once; without the checkpoint there is no manifest."""
     first = write_tiny_checkpoint(tmp_path / "from")
     config = msgspec.structs.replace(CONFIG, initial=str(tmp_path / "from"), sizes=SIZES)
-    assert sources(config, []) == [DataSource("POP909", CORPORA["pop909"].licence, 0, 0), *first.data]
+    assert sources(mle_recipe(config), []) == [DataSource("POP909", CORPORA["pop909"].licence, 0, 0), *first.data]
     with pytest.raises(DamagedCheckpoint, match="no such folder"):
-        sources(msgspec.structs.replace(config, initial=str(tmp_path / "gone")), [])
+        sources(mle_recipe(msgspec.structs.replace(config, initial=str(tmp_path / "gone"))), [])
 
 
 @pytest.mark.parametrize(
