@@ -40,6 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--metrics-port", type=int, help="port of /healthz, /readyz and /metrics (9765); 0 takes any free one")
     parser.add_argument("--worker", action="append", metavar="PATH", help="Unix socket of a worker; may be given several times")
     parser.add_argument("--origin", action="append", help="page that may connect; `local` stands for http://localhost with any port")
+    parser.add_argument("--page", metavar="FOLDER", help="the built web client, to be served at / (default: no page)")
     parser.add_argument("--max-sessions", type=int, help="seats (2000)")
     parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     return parser.parse_args(arguments)
@@ -56,6 +57,7 @@ def read_settings(given: argparse.Namespace) -> GatewaySettings:
         workers=tuple(given.worker) if given.worker else None,
         origins=tuple(given.origin) if given.origin else None,
         max_sessions=given.max_sessions,
+        page=given.page,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import DATA_OPCODES, Frame, Opcode
+from websockets.http11 import Request
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
@@ -36,6 +37,9 @@ class Doorkeeper(Protocol):
     def refuse_handshake(self, reason: str) -> None:
         """Count a refused opening handshake."""
 
+    def send_page(self, transport: asyncio.Transport, request: Request) -> bool:
+        """Whether the request was for the page and its transport has been taken over."""
+
 
 class PlayerConnection(ServerConnection):
     """A connection that counts all it receives, control frames too, and ends itself when that is too much (C11)."""
@@ -49,6 +53,7 @@ class PlayerConnection(ServerConnection):
         self._handshake_bytes = 0
         self._fragments = 0
         self._pinged = False
+        self._is_handed_over = False
         self.ended_with: Close | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,11 +85,15 @@ class PlayerConnection(ServerConnection):
         elif self.state is State.OPEN:
             self._end_if(self.admission.received(len(data), self._last_heard))
         for start in range(0, len(data), SLICE_BYTES):
-            if self.ended_with is None:
+            if self.ended_with is None and not self._is_handed_over:
                 super().data_received(data[start : start + SLICE_BYTES])
 
     def process_event(self, event: Event) -> None:
-        """Count a WebSocket frame, then let the library have it."""
+        """Count a WebSocket frame, then let the library have it; a request for the page leaves the library's hands here."""
+        if isinstance(event, Request) and self._door.send_page(self.transport, event):
+            self._is_handed_over = True
+            self.loop.call_soon(self.connection_lost, None)  # as far as the library knows the peer is gone
+            return
         if isinstance(event, Frame) and self.ended_with is None:
             self._count(event)
         if self.ended_with is None:

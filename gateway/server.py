@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from time import monotonic
 from typing import Self, cast
 
@@ -23,6 +24,7 @@ from gateway.local_pool import LocalPool, log_bug
 from gateway.meter import Watch
 from gateway.metrics import Metrics
 from gateway.metrics_port import HttpAnswer, MetricsPort
+from gateway.page_sender import PageSender, read_page
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
 from gateway.session import live_models
@@ -51,6 +53,8 @@ class Gateway:
         per_address = Rate(settings.address_handshakes_per_second, settings.address_handshake_burst)
         self._handshakes = Handshakes(overall, per_address)
         self._shaking_hands: set[PlayerConnection] = set()
+        self._page = read_page(Path(settings.page)) if settings.page is not None else None
+        self._page_senders: set[PageSender] = set()
         self._leaving = False
         self._stack = AsyncExitStack()
 
@@ -115,6 +119,21 @@ class Gateway:
     def refuse_handshake(self, reason: str) -> None:
         """Count a refused opening handshake."""
         self.metrics.refusals.labels(reason).inc()
+
+    def send_page(self, transport: asyncio.Transport, request: Request) -> bool:
+        """Answer a request that wants no WebSocket with a file of the page, if there is a page."""
+        if self._page is None or "Upgrade" in request.headers:
+            return False
+        if len(self._page_senders) >= self.settings.max_page_answers or self._leaving:
+            self.refuse_handshake("page_answers")
+            transport.abort()
+            return True
+        wanted = {name: ", ".join(request.headers.get_all(name)) for name in ("Accept-Encoding", "If-None-Match")}
+        answer = self._page.answer(request.path, accept_encoding=wanted["Accept-Encoding"], if_none_match=wanted["If-None-Match"])
+        sender = PageSender(transport, answer, self.settings.page_timeout_s)
+        self._page_senders.add(sender)
+        sender.gone.add_done_callback(lambda _: self._page_senders.discard(sender))
+        return True
 
     def _check_origin(self, connection: ServerConnection, request: Request) -> Response | None:
         """C7: pages of sites that are not listed are refused before anything else."""
@@ -218,6 +237,8 @@ class Gateway:
         server.close(close_connections=False)
         for connection in list(self._shaking_hands):
             connection.transport.abort()
+        for sender in list(self._page_senders):
+            sender.abort()
         for player in self._players.values():
             player.say(Moving(within_ms=int(self.settings.moving_s * 1000)))
         with suppress(TimeoutError):

@@ -36,6 +36,7 @@ class GatewaySettings:
     metrics_port: int = _within(9765, 0, 65535)  # health and metrics, a port of its own so that it is never public by accident
     workers: tuple[str, ...] = ("/tmp/sideman-worker.sock",)  # paths of the workers' Unix sockets
     origins: tuple[str, ...] = (LOCAL_ORIGIN,)  # pages that may connect, exact matches; programs send no Origin and always may
+    page: str | None = None  # folder with the built web client, served at / on the players' port; none: only WebSockets are answered
     backlog: int = _within(1024, 1, 65535)  # connections waiting for accept; a thousand players may come back at once
 
     # Opening handshake
@@ -47,6 +48,10 @@ class GatewaySettings:
     address_handshakes_per_second: float = _within(10.0, 0.1, 100_000.0)  # per second and address; more is a script
     address_handshake_burst: int = _within(40, 1, 100_000)  # at once and address; one office behind one address
     hello_timeout_s: float = _within(3.0, 0.05, 60.0)  # s from open to `hello` (C3)
+
+    # The page
+    max_page_answers: int = _within(64, 1, 10_000)  # files under way at once; a page is a dozen, the largest half a megabyte
+    page_timeout_s: float = _within(60.0, 0.1, 3600.0)  # s for one file; half a megabyte on a line of 100 kbit/s
 
     # Seats
     max_sessions: int = _within(2000, 1, 100_000)  # sessions; half of them playing fill one core [M]
@@ -152,7 +157,7 @@ def load(environment: Mapping[str, str], **given: object) -> GatewaySettings:
 def _parse(spec: "Field[Any]", text: str) -> object:
     if isinstance(spec.default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if isinstance(spec.default, str):
+    if isinstance(spec.default, str) or spec.default is None:
         return text
     number: type[int] | type[float] = int if isinstance(spec.default, int) else float
     try:
@@ -165,6 +170,8 @@ def _check(spec: "Field[Any]", value: object) -> None:
     """Types and bounds of one value; a whole number will do where a fraction is expected."""
     if isinstance(spec.default, tuple):
         right = isinstance(value, tuple) and bool(value) and all(isinstance(part, str) and part for part in value)
+    elif spec.default is None:
+        right = value is None or (isinstance(value, str) and bool(value))
     elif isinstance(spec.default, str):
         right = isinstance(value, str) and bool(value)
     else:
@@ -177,7 +184,7 @@ def _check(spec: "Field[Any]", value: object) -> None:
 def _expected(spec: "Field[Any]") -> str:
     if isinstance(spec.default, tuple):
         return "a list with at least one entry"
-    if isinstance(spec.default, str):
+    if isinstance(spec.default, str) or spec.default is None:
         return "a text"
     kind = "a whole number" if isinstance(spec.default, int) else "a number"
     return f"{kind} from {spec.metadata['low']} to {spec.metadata['high']}"

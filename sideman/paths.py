@@ -1,4 +1,4 @@
-"""Where things lie: the shipped checkpoints, the caches of compiled programs and converted corpora. Pure."""
+"""Where things lie: the shipped checkpoints, the built page, the caches of compiled programs and converted corpora. Pure."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,12 @@ _WEIGHTS = Path(inference.__file__).parent / "weights"
 DEFAULT_CHECKPOINT = _WEIGHTS / "online-small"
 DEFAULT_OFFLINE_CHECKPOINT = _WEIGHTS / "offline-small"
 SHIPPED_CHECKPOINTS = (DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT)  # the first is what a player gets who chooses none
+_PAGE = Path(__file__).parent / "page"  # where `make page` builds the web client, and where a wheel has it
+
+
+def built_page() -> Path | None:
+    """The web client, if it has been built: that takes Node, which not every machine has."""
+    return _PAGE if (_PAGE / "index.html").is_file() else None
 
 
 def compilation_cache() -> Path:

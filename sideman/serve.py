@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sideman.paths import SHIPPED_CHECKPOINTS, compilation_cache
+from sideman.paths import SHIPPED_CHECKPOINTS, built_page, compilation_cache
 
 RESTART_PAUSES_S = (1, 2, 4, 8, 16)  # between attempts to restart a worker that died; then the service gives up
 STOP_S = 20.0  # for a process to leave after SIGTERM, then it is killed
@@ -131,6 +131,7 @@ class Service:
             ("--metrics-host", o.metrics_host),
             ("--metrics-port", o.metrics_port),
             ("--max-sessions", o.max_sessions),
+            ("--page", built_page()),
         )
         command = [sys.executable, "-m", "gateway", "--worker", str(self._socket)]
         command += [part for name, value in pairs if value is not None for part in (name, str(value))]
@@ -182,12 +183,20 @@ async def _serve(options: ServeOptions) -> None:
     async with running(options) as (service, address):
         print(
             f"sideman: ready, {address.models} on {address.url}\n"
+            f"  in the browser: {_page_line(address.url)}\n"
             f"  play a tune:  sideman play tests/fixtures/sunday_walk.mid --url {address.url} --out jam.mid\n"
             f"  watch it:     {address.metrics}/metrics  {address.metrics}/readyz\n"
             "  stop it:      Ctrl-C",
             flush=True,
         )
         await service.watch()
+
+
+def _page_line(url: str) -> str:
+    """Where to open the page, or why there is none."""
+    if built_page() is None:
+        return "no page yet; it is built with Node 20.19 or newer (`make page`), everything else works without"
+    return url.replace("ws://", "http://", 1)
 
 
 async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:

@@ -152,6 +152,8 @@ def test_every_setting_has_a_row_with_its_default() -> None:
 
 
 def written(default: object) -> str:
+    if default is None:
+        return "none"
     return ",".join(default) if isinstance(default, tuple) else f"{default:.15g}" if isinstance(default, float) else str(default)
 
 

@@ -8,7 +8,7 @@ export default defineConfig({
   base: "./",
   plugins: [instruments(fileURLToPath(new URL("./public/instruments", import.meta.url)))],
   resolve: { conditions: ["sideman-source", "module", "browser", "development|production"] },
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "dist", emptyOutDir: true },
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "../../sideman/page", emptyOutDir: true },
   server: { proxy: { "/jam": { target: "ws://127.0.0.1:8765", ws: true } } },
   test: { include: ["src/**/*.test.ts", "build/**/*.test.ts"], environment: "node" },
 });

@@ -22,12 +22,14 @@ def test_the_copies_in_the_package_are_fresh():
 def test_check_names_what_is_stale_missing_or_left_over(tmp_path: Path):
     assert generate("--folder", str(tmp_path)).returncode == 0
     assert generate("--check", "--folder", str(tmp_path)).returncode == 0
-    (tmp_path / "codes.py").write_text("changed by hand\n")
-    (tmp_path / "chords.py").unlink()
-    (tmp_path / "old.py").touch()
+    python, typescript = tmp_path / "python/sideman_client/generated", tmp_path / "typescript/src/generated"
+    (python / "codes.py").write_text("changed by hand\n")
+    (python / "chords.py").unlink()
+    (python / "old.py").touch()
+    (typescript / "messages.ts").unlink()
     result = generate("--check", "--folder", str(tmp_path))
     assert result.returncode == 1
-    assert [Path(line.split(": ")[1]).name for line in result.stderr.splitlines()] == ["codes.py", "chords.py", "old.py"]
+    assert [Path(line.split(": ")[1]).name for line in result.stderr.splitlines()] == ["codes.py", "chords.py", "messages.ts", "old.py"]
 
 
 def test_the_chord_table_has_every_root_and_quality():

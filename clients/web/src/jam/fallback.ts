@@ -1,0 +1,33 @@
+/** What to play when no plan comes any more: the last chord for the rest of a bar, then the last planned bar over and over. Pure. */
+
+import { type ChordRun, NO_CHORD, type Sounding } from "sideman-client";
+
+/**
+ * Chords of our own for the bars after the plan has run out, or none while there is nothing to do: the frame that begins next is
+ * planned, or less than a bar has passed since the plan ran out, or nothing was ever planned.
+ */
+export function standIn(frames: readonly Sounding[], barLine: number, barFrames: number): readonly ChordRun[] {
+  const lastPlanned = frames.findLastIndex((each) => each.planned);
+  const now = frames.length;
+  if (lastPlanned < 0 || now - lastPlanned <= barFrames) return [];
+  const modelEnd = barLineAtOrBefore(lastPlanned + 1, barLine, barFrames);
+  const modelStart = modelEnd - barFrames;
+  if (modelStart < 0) return [];
+  const start = barLineAtOrBefore(now, barLine, barFrames);
+  return [...copyOf(frames.slice(modelStart, modelEnd), start), ...copyOf(frames.slice(modelStart, modelEnd), start + barFrames)];
+}
+
+export function barLineAtOrBefore(frame: number, barLine: number, barFrames: number): number {
+  return frame - ((((frame - barLine) % barFrames) + barFrames) % barFrames);
+}
+
+/** A bar that sounded as runs that begin at `start`; the first chord is struck. */
+function copyOf(bar: readonly Sounding[], start: number): ChordRun[] {
+  const runs: { start: number; length: number; symbol: string; pitches: number[]; onset: boolean }[] = [];
+  for (const [index, { symbol, pitches, struck }] of bar.entries()) {
+    const last = runs.at(-1);
+    if (last !== undefined && !struck && last.symbol === symbol) last.length += 1;
+    else runs.push({ start: start + index, length: 1, symbol, pitches: [...pitches], onset: symbol !== NO_CHORD });
+  }
+  return runs;
+}

@@ -1,0 +1,122 @@
+/** Gathers what the stage shows from the jam, the notes and the clock, once per picture. Shell. */
+
+import { FRAMES_PER_BEAT, NO_CHORD } from "sideman-client";
+import type { AudioClock } from "./clock.ts";
+import type { KeyboardInput, NoteInput, Sound } from "./contracts.ts";
+import type { Performer } from "./jam/performer.ts";
+import { type ChordSpan, chordSpans, comingNext } from "./stage/scene.ts";
+import type { Stage } from "./stage/stage.ts";
+import { type StageView, soundingAt } from "./stage/view.ts";
+import type { AppState } from "./state.ts";
+import type { Store } from "./store.ts";
+import { wantsCalm } from "./theme.ts";
+
+const PAST_FRAMES = 64; // of chords to look at: the longest that may still sound
+
+/** What a picture is made of. */
+export interface Scene {
+  readonly store: Store<AppState>;
+  readonly clock: AudioClock;
+  readonly sound: Sound;
+  readonly performer: Performer;
+  readonly keyboard: KeyboardInput;
+}
+
+export interface Shown {
+  readonly chords: readonly ChordSpan[];
+  readonly lit: readonly number[];
+}
+
+export class Picture {
+  readonly lights = new Set<number>(); // pitches the player holds down
+  replayed: readonly ChordSpan[] | null = null; // chords of a record instead of the jam's
+  shown: Shown = { chords: [], lit: [] }; // what the last picture had, for whoever checks
+  drawMs = 0; // of the last picture
+  readonly #scene: Scene;
+  readonly #stage: Stage;
+
+  constructor(scene: Scene, stage: Stage) {
+    this.#scene = scene;
+    this.#stage = stage;
+  }
+
+  repaint(): void {
+    this.#stage.repaint();
+  }
+
+  note(note: NoteInput): void {
+    if (note.on) this.lights.add(note.pitch);
+    else this.lights.delete(note.pitch);
+  }
+
+  draw(): void {
+    const startMs = performance.now();
+    const view = this.#view();
+    const position = view.grid?.position(view.nowS) ?? 0;
+    const lit = this.replayed !== null || this.#scene.performer.phase !== "idle" ? soundingAt(view.chords, position) : [];
+    const { settings } = this.#scene.store.state;
+    const computer = settings.keyLabels === "keys" ? this.#scene.keyboard.labels() : new Map<number, string>();
+    const notes = settings.keyLabels === "all" ? "all" : settings.keyLabels === "off" ? "none" : "c";
+    this.#stage.draw(view, { player: this.lights, agent: new Set(lit) }, { computer, notes });
+    this.shown = { chords: view.chords, lit };
+    this.drawMs = performance.now() - startMs;
+  }
+
+  /** The read-out: what sounds, what comes, where we are. */
+  told(): Pick<AppState, "chord" | "next" | "beat"> {
+    const { performer } = this.#scene;
+    if (performer.phase === "armed" || performer.grid === null) return { chord: NO_CHORD, next: null, beat: this.#countIn() };
+    const { jam } = performer;
+    const chord = jam.frames[performer.frame]?.symbol ?? NO_CHORD;
+    const coming = comingNext(jam.plan, performer.frame + 1, chord);
+    const next = coming === null ? null : { symbol: coming.run.symbol, inBeats: Math.ceil(coming.inFrames / FRAMES_PER_BEAT) };
+    const same = this.#scene.store.state.next;
+    return {
+      chord,
+      next: same?.symbol === next?.symbol && same?.inBeats === next?.inBeats ? same : next,
+      beat: this.#beat(performer.frame),
+    };
+  }
+
+  #countIn(): AppState["beat"] {
+    const { performer, clock } = this.#scene;
+    const position = performer.grid?.position(clock.nowS()) ?? 0;
+    return position < 0 ? null : this.#beat(Math.floor(position));
+  }
+
+  #beat(frame: number): AppState["beat"] {
+    const { performer, store } = this.#scene;
+    if (frame < 0) return null;
+    const inJam = performer.phase === "armed" ? frame : frame - performer.jam.barLine;
+    const bar = Math.floor(inJam / performer.barFrames) + 1;
+    const beat = Math.floor((((inJam % performer.barFrames) + performer.barFrames) % performer.barFrames) / FRAMES_PER_BEAT) + 1;
+    const same = store.state.beat;
+    return same?.bar === bar && same.beat === beat ? same : { bar, beat };
+  }
+
+  #view(): StageView {
+    const { performer, clock, sound, store } = this.#scene;
+    const { settings, texts } = store.state;
+    const isJam = performer.phase === "listening" || performer.phase === "playing";
+    return {
+      nowS: clock.nowS() - sound.outputDelayS(),
+      grid: performer.phase === "idle" && this.replayed === null ? null : performer.grid,
+      barFrames: performer.barFrames,
+      barLine: isJam ? performer.jam.barLine : 0,
+      isCounting: isJam || this.replayed !== null,
+      lookaheadFrames: settings.lookahead_beats * FRAMES_PER_BEAT,
+      commitFrames: settings.commit_beats * FRAMES_PER_BEAT,
+      chords: this.replayed ?? (isJam ? this.#chords() : []),
+      notes: performer.performance.notes,
+      showChords: settings.showChords,
+      calmMotion: settings.calmMotion || wantsCalm(),
+      commitText: texts.commitLine,
+    };
+  }
+
+  #chords(): ChordSpan[] {
+    const { jam, frame } = this.#scene.performer;
+    const end = jam.plan === null ? jam.frames.length : Math.max(...jam.plan.chords.map((run) => run.start + run.length));
+    return chordSpans(jam.frames, jam.ahead(end), jam.plan?.committed_until ?? 0, frame - PAST_FRAMES);
+  }
+}

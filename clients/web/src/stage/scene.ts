@@ -1,0 +1,50 @@
+/** What there is to draw: chords and notes as spans of frames, from the jam's own state. Pure. */
+
+import { type ChordRun, NO_CHORD, type Plan, type Sounding } from "sideman-client";
+
+/** One chord over the frames [start, end). */
+export interface ChordSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly symbol: string;
+  readonly pitches: readonly number[];
+  readonly committed: boolean; // may no longer change
+}
+
+/** A note as played, in seconds; `endS` is null while it sounds. */
+export interface NoteSpan {
+  readonly pitch: number;
+  readonly startS: number;
+  readonly endS: number | null;
+}
+
+/** Chords from `first` on: what sounded, then what the plan says. A chord that is committed up to some frame is two spans there. */
+export function chordSpans(frames: readonly Sounding[], ahead: readonly Sounding[], committedUntil: number, first: number): ChordSpan[] {
+  const spans: { -readonly [K in keyof ChordSpan]: ChordSpan[K] }[] = [];
+  const begun = frames.length;
+  const take = (each: Sounding) => {
+    const committed = each.frame < Math.max(begun, committedUntil);
+    const last = spans.at(-1);
+    const goesOn = last !== undefined && !each.struck && last.symbol === each.symbol && last.committed === committed;
+    if (goesOn) last.end = each.frame + 1;
+    else spans.push({ start: each.frame, end: each.frame + 1, symbol: each.symbol, pitches: each.pitches, committed });
+  };
+  for (let frame = Math.max(0, first); frame < begun; frame++) take(frames[frame] as Sounding);
+  for (const each of ahead) take(each);
+  return spans.filter((span) => span.symbol !== NO_CHORD);
+}
+
+/** Whether this span goes on with the chord of the one before, so that its symbol need not be written again. */
+export function continues(before: ChordSpan | undefined, span: ChordSpan): boolean {
+  return before !== undefined && before.end === span.start && before.symbol === span.symbol && before.committed !== span.committed;
+}
+
+/** The chord that comes next after the newest frame, and in how many frames; null if the plan changes nothing. */
+export function comingNext(
+  plan: Plan | null,
+  begun: number,
+  running: string,
+): { readonly run: ChordRun; readonly inFrames: number } | null {
+  const run = plan?.chords.find((each) => each.start >= begun && each.symbol !== running && each.symbol !== NO_CHORD);
+  return run === undefined ? null : { run, inFrames: run.start - begun + 1 };
+}
