@@ -41,6 +41,21 @@ class Doorkeeper(Protocol):
         """Whether the request was for the page and its transport has been taken over."""
 
 
+class _Gone(asyncio.Transport):
+    """What the library holds of a connection that is no longer its own."""
+
+    def abort(self) -> None:
+        """Nothing is left to abort."""
+
+    def is_closing(self) -> bool:
+        """It has closed, for whoever asks."""
+        return True
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Its addresses are forgotten."""
+        return default
+
+
 class PlayerConnection(ServerConnection):
     """A connection that counts all it receives, control frames too, and ends itself when that is too much (C11)."""
 
@@ -92,7 +107,8 @@ class PlayerConnection(ServerConnection):
         """Count a WebSocket frame, then let the library have it; a request for the page leaves the library's hands here."""
         if isinstance(event, Request) and self._door.send_page(self.transport, event):
             self._is_handed_over = True
-            self.loop.call_soon(self.connection_lost, None)  # as far as the library knows the peer is gone
+            self.transport = _Gone()  # the library aborts what it believes it still has
+            self.loop.call_soon(self.connection_lost, None)  # as far as it knows the peer has left
             return
         if isinstance(event, Frame) and self.ended_with is None:
             self._count(event)

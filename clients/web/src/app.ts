@@ -251,6 +251,7 @@ export class App implements Actions {
     this.sound.setVolume("melody", settings.melodyVolume);
     this.sound.setVolume("chords", settings.chordsVolume);
     this.sound.setVolume("metronome", settings.metronomeVolume);
+    this.sound.calibrationS = settings.outputOffsetMs / 1000;
     if (differs("midiPort")) this.midi.choose(settings.midiPort || null);
     if (differs("language")) {
       this.store.set({ texts: textsFor(settings.language, navigator.languages) });
