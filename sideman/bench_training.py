@@ -29,7 +29,7 @@ from rich.table import Table
 import training
 from inference.model import build
 from schema.grid import WINDOW_FRAMES
-from schema.manifest import ModelSizes
+from schema.manifest import DamagedCheckpoint, ModelSizes
 from schema.tokens import NUM_CHORDS, NUM_PITCHES
 from training.corpora import CORPORA, CorpusProblem, Song
 from training.frames import cached_songs
@@ -147,7 +147,12 @@ def table(report: TrainingReport) -> Table:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"what to train (default: {DEFAULT_CONFIG.name})")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        help=f"what to train, by likelihood or by reinforcement (default: {DEFAULT_CONFIG.name})",
+    )
     parser.add_argument("--data", type=Path, help="folder that holds the corpora: train on these, and time their conversion")
     parser.add_argument("--steps", type=int, default=8, help="train steps to measure (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the report here")
@@ -158,14 +163,22 @@ def run(arguments: argparse.Namespace) -> int:
     if find_spec("optax") is None:
         print("sideman bench training: expected optax to train with, got none installed: pip install 'sideman[train]'", file=sys.stderr)
         return 2
+    from sideman import bench_rl
+    from training import train_rl
     from training.train_mle import BadConfig, read_config
 
+    report: TrainingReport | bench_rl.RlReport
     try:
-        report = measure(read_config(arguments.config), arguments.data, arguments.steps)
-    except (BadConfig, CorpusProblem) as problem:
+        if train_rl.is_rl(arguments.config):
+            report = bench_rl.measure(train_rl.read_config(arguments.config), arguments.steps)
+            shown = bench_rl.table(report)
+        else:
+            report = measure(read_config(arguments.config), arguments.data, arguments.steps)
+            shown = table(report)
+    except (BadConfig, CorpusProblem, DamagedCheckpoint) as problem:
         print(f"sideman bench training: {problem}", file=sys.stderr)
         return 2
-    Console().print(table(report))
+    Console().print(shown)
     if arguments.json is not None:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     return 0

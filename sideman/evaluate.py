@@ -17,19 +17,24 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 import msgspec
+import numpy as np
+from flax import nnx
 from rich.console import Console
 
 from inference.__main__ import prepare, use_compilation_cache
 from inference.errors import SameName, WorkerProblem
 from inference.loop import Resident
-from schema.grid import FRAMES_PER_BEAT
+from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint
 from sideman.accompany import HUMAN, RULE_OFFLINE, SILENCE_BEATS, Way, accompany, engine_settings, floors, harmonize, human
 from sideman.paths import DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT, compilation_cache, frames_cache
 from sideman.report import AFTER_SILENCE, COLD_START, JUMP, JUMP_BEAT, JUMP_SEMITONES, Report, Row, adaptation_table, draw, figures_table
 from training.corpora import CORPORA, CorpusProblem, Song
+from training.diversity import vendi
 from training.evaluate import CONFIDENCE, RESAMPLES, Accompanied, Kind, curve, jumped_chords, jumped_melody, measure
 from training.frames import Pop909Chords, cached_songs
+from training.reward_models import Contrastive
+from training.reward_store import load_rewards
 from training.windows import OUT_OF_DISTRIBUTION, split
 
 BEGINNING_BEATS, JUMP_BEATS = 32, 48  # lengths of the short jams
@@ -118,8 +123,16 @@ def jams(songs: Sequence[Song]) -> dict[str, Jam]:
 # ---- the report ----
 
 
-def evaluate(songs: Sequence[Song], residents: Mapping[str, Resident], ways: Sequence[Way], pop909_chords: Pop909Chords = "cl") -> Report:
+def evaluate(
+    songs: Sequence[Song],
+    residents: Mapping[str, Resident],
+    ways: Sequence[Way],
+    pop909_chords: Pop909Chords = "cl",
+    ear: Contrastive | None = None,
+) -> Report:
     """All rows and curves. The first of the ways is a plain one; in the short jams it is how live models play.
+
+    With an `ear` rows have a Vendi score of the chords as it embeds them.
 
     Offline models play at each of the ways' temperatures, and the first of them makes warm starts.
     """
@@ -134,9 +147,26 @@ def evaluate(songs: Sequence[Song], residents: Mapping[str, Resident], ways: Seq
         for name, r in offline.items()
         for temperature in dict.fromkeys(way.temperature for way in ways)
     ]
-    rows = [Row(name, kind, way, measure(chords, written)) for name, kind, way, chords in heard]
+    rows = [
+        Row(name, kind, way, measure(chords, written), None if ear is None else diversity(ear, chords)) for name, kind, way, chords in heard
+    ]
     adaptation = {name: [curve(*played, jam.beats) for played in _short(jam, live, offline, ways[0])] for name, jam in jams(songs).items()}
     return Report(sorted({song.corpus for song in songs}), pop909_chords, RESAMPLES, CONFIDENCE, rows, ways[0].name, adaptation)
+
+
+def diversity(ear: Contrastive, songs: Sequence[Accompanied]) -> float:
+    """Vendi score of the accompaniments in whole windows; shorter songs are heard to their end, silence behind it."""
+    padded = [np.pad(song.chords[song.first :], (0, -len(song.chords[song.first :]) % WINDOW_FRAMES)) for song in songs]
+    windows = np.concatenate([chords.reshape(-1, WINDOW_FRAMES) for chords in padded]).astype(np.int32)
+    return vendi(np.asarray(nnx.jit(lambda ear, chords: ear.embed_chords(chords))(ear, windows), np.float64))
+
+
+def chord_ear(folder: Path) -> Contrastive:
+    """The contrastive reward model on whole windows. Raises CorpusProblem if it is not there."""
+    for learnt in load_rewards(folder):
+        if isinstance(learnt.model, Contrastive) and (learnt.report.hears, learnt.report.frames) == ("values", WINDOW_FRAMES):
+            return learnt.model
+    raise CorpusProblem(f"expected a contrastive reward model on {WINDOW_FRAMES} frames in {folder}, got others: train it (train_reward)")
 
 
 def _short(
@@ -190,6 +220,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--warm", action="store_true", help="each way again, warm-started by the first offline model")
     add("--wrong-metre", action="store_true", help="the first way again, told the middle of each bar as its beginning")
     add("--cache", type=Path, help="folder for the converted corpora (default: the user's cache folder)")
+    add(
+        "--rewards", type=Path, metavar="DIR", help="reward models (the --out of training.train_reward): adds the Vendi score of the chords"
+    )
     add("--json", type=Path, help="write everything here")
     add("--plots", type=Path, metavar="DIR", help="write three PNG pictures there (needs matplotlib)")
 
@@ -212,6 +245,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.plots is not None and find_spec("matplotlib") is None:
             raise NoPlots
         cache, chords = arguments.cache or frames_cache(), arguments.pop909_chords
+        ear = None if arguments.rewards is None else chord_ear(arguments.rewards)
         songs = held_out(arguments.data, arguments.corpus or ["pop909"], cache=cache, count=arguments.songs, pop909_chords=chords)
         use_compilation_cache(compilation_cache())
         settings = engine_settings(len(songs))
@@ -220,8 +254,8 @@ def run(arguments: argparse.Namespace) -> int:
     except (CorpusProblem, DamagedCheckpoint, NoOfflineModel, NoPlots, WorkerProblem) as problem:
         print(f"sideman evaluate: {problem}", file=sys.stderr)
         return 2
-    report = evaluate(songs, residents, ways, chords)
-    console = Console(width=max(130, Console().width))
+    report = evaluate(songs, residents, ways, chords, ear)
+    console = Console(width=max(144, Console().width))
     console.print(figures_table(report), "", adaptation_table(report))
     if arguments.json is not None:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))

@@ -15,7 +15,7 @@ from training.evaluate import Curve, Kind, Measured
 COLD_START, AFTER_SILENCE, JUMP = "cold start", "after silence", "jump"
 JUMP_BEAT, JUMP_SEMITONES = 16, 6  # where and how far the melody jumps (ReaLchords, section 5.4)
 BEGINNING = ((0, 4), (4, 8), (8, 16), (16, 32))
-SPANS = {COLD_START: BEGINNING, AFTER_SILENCE: BEGINNING, JUMP: ((8, 16), (16, 20), (20, 24), (24, 32), (32, 48))}  # beats
+SPANS = {COLD_START: BEGINNING, AFTER_SILENCE: BEGINNING, JUMP: ((8, 16), (16, 17), (17, 18), (18, 20), (20, 24), (24, 48))}  # beats
 COLUMNS = (  # field of Figures, header, decimals
     ("note_in_chord", "NiC\npooled", 3),
     ("note_in_chord_by_song", "NiC by\nsong", 3),
@@ -28,6 +28,7 @@ COLUMNS = (  # field of Figures, header, decimals
     ("change_on_beat", "on\nbeat", 3),
     ("chords_per_song", "chords\n/song", 1),
     ("beats_per_change", "beats\n/change", 2),
+    ("tones_per_chord", "tones\n/chord", 2),
     ("revised_share", "re-\nvised", 3),
     ("steps_per_plan", "steps\n/plan", 2),
 )
@@ -40,6 +41,7 @@ class Row(msgspec.Struct, frozen=True):
     kind: Kind
     way: str
     measured: Measured
+    vendi: float | None = None  # effective number of different accompaniments of WINDOW_FRAMES; None if no reward model was named
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -67,9 +69,13 @@ def figures_table(report: Report) -> Table:
     table = _table(report.songs, caption)
     for _, header, _ in COLUMNS:
         table.add_column(header, justify="right")
+    heard = any(row.vendi is not None for row in report.rows)
+    if heard:
+        table.add_column("Vendi", justify="right")
     for row in report.rows:
         value, low, high = row.measured.figures, row.measured.low, row.measured.high
         cells = [_cell(getattr(value, name), getattr(low, name), getattr(high, name), digits) for name, _, digits in COLUMNS]
+        cells += [Text("" if row.vendi is None else f"{row.vendi:.1f}")] * heard
         table.add_row(Text.assemble(row.name, "\n", (row.way, "dim")), *cells)
     return table
 

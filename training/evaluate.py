@@ -70,6 +70,7 @@ class Figures(msgspec.Struct, frozen=True):
     change_on_beat: float
     chords_per_song: float  # different chords
     beats_per_change: float
+    tones_per_chord: float  # pitch classes of the sounding chord, mean over frames: more of them fit more notes
     revised_share: float | None  # of planned chords left open: changed by the next plan
     steps_per_plan: float | None
 
@@ -108,6 +109,7 @@ class _Tally(NamedTuple):
     onsets: np.ndarray
     on_bar: np.ndarray
     on_beat: np.ndarray
+    tones: np.ndarray  # pitch classes of the sounding chords, summed over frames
     intervals: np.ndarray  # [S, INTERVAL_BINS]
     lengths: np.ndarray  # [S, LENGTH_BINS]
     planning: np.ndarray | None  # [S, 4] fields of Planning
@@ -184,9 +186,10 @@ def _counts(song: Accompanied) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]
     onsets = onsets[onsets >= song.first]
     on_bar, on_beat = (int((onsets % frames == 0).sum()) for frames in (bar, FRAMES_PER_BEAT))
     distinct = len(np.unique((chords[chords != NOTHING] - 1) % NUM_CHORDS))
-    silent = int((chords == NOTHING).sum())
+    silent, tones = int((chords == NOTHING).sum()), int(_TONES[chords].sum())
+    fits = (len(chords), len(hits), int(hits.sum()), len(first_hits), int(first_hits.sum()))
     return (
-        (len(chords), len(hits), int(hits.sum()), len(first_hits), int(first_hits.sum()), silent, distinct, len(onsets), on_bar, on_beat),
+        (*fits, silent, distinct, len(onsets), on_bar, on_beat, tones),
         np.bincount(np.minimum(_intervals(song.melody, onsets), INTERVAL_BINS - 1), minlength=INTERVAL_BINS),
         np.bincount(np.minimum(_lengths(song.chords, onsets), LENGTH_BINS - 1), minlength=LENGTH_BINS),
     )
@@ -249,6 +252,7 @@ def _ratios(tally: _Tally, human: _Tally | None, draws: np.ndarray) -> dict[str,
         "change_on_beat": _share(draws @ tally.on_beat, onsets),
         "chords_per_song": _share(draws @ tally.distinct, draws.sum(axis=1)),
         "beats_per_change": frames / FRAMES_PER_BEAT / np.maximum(1, onsets),
+        "tones_per_chord": _share(draws @ tally.tones, frames - draws @ tally.silent),
         "revised_share": None if tally.planning is None else _share(draws @ tally.planning[:, 3], draws @ tally.planning[:, 2]),
         "steps_per_plan": None if tally.planning is None else _share(draws @ tally.planning[:, 1], draws @ tally.planning[:, 0]),
     }

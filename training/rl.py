@@ -33,6 +33,7 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: float
     critic_learning_rate: float
     warmup_steps: int
+    decay_steps: int  # after the warm-up the rate falls linearly to a tenth
     clip_norm: float
     discount: float
     trace: float
@@ -81,6 +82,7 @@ class Told(NamedTuple):
     divergence: Array
     entropy: Array
     value_loss: Array
+    explained: Array  # share of the returns' variance that the critic told
     melody_loss: Array
 
 
@@ -96,7 +98,9 @@ class Step:
         self._teacher, teacher_weights = nnx.split(teacher)
         widths = agent.place.features + teacher.place.features
         self._critic, critic_weights = nnx.split(Critic(widths, nnx.Rngs(seed)))
-        rate = optax.linear_schedule(0.0, learning.learning_rate, learning.warmup_steps)
+        rise = optax.linear_schedule(0.0, learning.learning_rate, learning.warmup_steps)
+        fall = optax.linear_schedule(learning.learning_rate, learning.learning_rate / 10, learning.decay_steps)
+        rate = optax.join_schedules([rise, fall], [learning.warmup_steps])
         self._optimiser = optax.chain(optax.clip_by_global_norm(learning.clip_norm), optax.adam(rate, b1=0.9, b2=0.95))
         self._critic_optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(learning.critic_learning_rate))
         self._adversary_optimiser = optax.adam(learning.adversary_learning_rate)
@@ -139,9 +143,10 @@ class Step:
             heard = _melody_loss(agent, mine.hidden, episodes, chords)
             told = self.learning
             policy = -gain + told.teacher_weight * apart - told.entropy_weight * spread + told.melody_weight * heard
-            return policy + value_loss, (apart, spread, value_loss, heard)
+            explained = 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-6)
+            return policy + value_loss, (apart, spread, value_loss, explained, heard)
 
-        gradients, (apart, spread, value_loss, heard) = jax.grad(objective, has_aux=True)((apprentice.agent, apprentice.critic))
+        gradients, (apart, spread, value_loss, explained, heard) = jax.grad(objective, has_aux=True)((apprentice.agent, apprentice.critic))
         agent_updates, agent_moments = self._optimiser.update(gradients[0], apprentice.moments[0], apprentice.agent)
         critic_updates, critic_moments = self._critic_optimiser.update(gradients[1], apprentice.moments[1], apprentice.critic)
         learnt = apprentice._replace(
@@ -150,7 +155,7 @@ class Step:
             moments=(agent_moments, critic_moments, *apprentice.moments[2:]),
         )
         ears_told, rules_told = ({name: v.mean() for name, v in parts.items()} for parts in (got.ears, got.rules))
-        return learnt, Told(reward.sum(axis=1).mean(), ears_told, rules_told, passed, apart, spread, value_loss, heard)
+        return learnt, Told(reward.sum(axis=1).mean(), ears_told, rules_told, passed, apart, spread, value_loss, explained, heard)
 
     def _tell_apart(self, apprentice: Apprentice, chords: Int[Array, "B T"], human: Int[Array, "B T"], key: Array) -> Apprentice:
         """The adversary learns to tell the agent's chords from people's, its labels smoothed by .1 (GAPT, appendix)."""

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,10 +29,10 @@ from training.fragments import Pairs, held_out_pairs, long_enough, random_pairs
 from training.frames import Pop909Chords
 from training.retrieval import detection, retrieval
 from training.reward_models import Contrastive, Discriminative, Hears, Kind, RewardSizes, build_reward
+from training.reward_store import REPORT_NAME, Learnt, RewardReport, keep_reward
 from training.train_mle import BadConfig, prepared, sides_of
 from training.windows import song_weights
 
-WEIGHTS_NAME, REPORT_NAME = "weights.npz", "report.json"
 _NEAR = 0.3  # share of shuffled pairs whose chords are the own ones, moved by some beats: in key, out of place
 
 
@@ -63,26 +63,6 @@ class RewardConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sizes: RewardSizes = RewardSizes()
 
 
-class RewardReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a finished model."""
-
-    kind: Kind
-    hears: Hears
-    frames: int
-    seed: int
-    steps: int  # of the best weights
-    sizes: RewardSizes
-    held_out_loss: float
-    figures: dict[str, float]  # on the test songs
-
-
-class Learnt(NamedTuple):
-    """A trained reward model."""
-
-    report: RewardReport
-    model: Contrastive | Discriminative
-
-
 def read_config(path: Path) -> RewardConfig:
     """Read a config. Raises BadConfig."""
     try:
@@ -94,33 +74,6 @@ def read_config(path: Path) -> RewardConfig:
 def name_of(member: Member, seed: int) -> str:
     """Folder of one model."""
     return f"{member.kind}-{member.hears}-{member.frames}-{seed}"
-
-
-def load_rewards(folder: Path) -> list[Learnt]:
-    """Every finished model below a folder, ordered by name. Raises CorpusProblem if there is none."""
-    found = [_load(path.parent) for path in sorted(folder.glob(f"*/{REPORT_NAME}"))]
-    if not found:
-        raise CorpusProblem(f"expected reward models in {folder}, got none: train them first (python -m training.train_reward)")
-    return found
-
-
-def _load(folder: Path) -> Learnt:
-    report = msgspec.json.decode((folder / REPORT_NAME).read_bytes(), type=RewardReport)
-    model = build_reward(report.kind, report.hears, report.sizes, report.seed)
-    state = nnx.state(model)
-    with np.load(folder / WEIGHTS_NAME) as kept:
-        leaves, tree = jax.tree.flatten(state)
-        nnx.update(model, jax.tree.unflatten(tree, [jnp.asarray(kept[str(index)]) for index in range(len(leaves))]))
-    return Learnt(report, model)
-
-
-def _keep(folder: Path, learnt: Learnt) -> None:
-    """The report comes last: a folder without one is not finished."""
-    folder.mkdir(parents=True, exist_ok=True)
-    leaves = jax.tree.leaves(nnx.state(learnt.model))
-    named: dict[str, Any] = {str(index): np.asarray(leaf) for index, leaf in enumerate(leaves)}
-    np.savez(folder / WEIGHTS_NAME, **named)
-    (folder / REPORT_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(learnt.report), indent=2))
 
 
 # ---- what is learnt ----
@@ -242,7 +195,7 @@ def _member(config: RewardConfig, member: Member, seed: int, where: tuple[Any, P
     learn, stop, test = (long_enough(songs, member.frames) for songs in (sides.train, sides.valid, _of(config, sides.test)))
     learnt = train(config, member, seed, (learn, stop), progress)
     report = msgspec.structs.replace(learnt.report, figures=figures_of(learnt, test, config.pool))
-    _keep(folder, learnt._replace(report=report))
+    keep_reward(folder, learnt._replace(report=report))
     told = " ".join(f"{name} {value:.3f}" for name, value in report.figures.items())
     print(f"{folder.name}: {time.perf_counter() - began:.0f} s, step {report.steps}, loss {report.held_out_loss:.3f}: {told}", flush=True)
     return report

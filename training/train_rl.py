@@ -25,16 +25,15 @@ from inference.checkpoints import load
 from inference.model import Decoder, build
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, Manifest, ModelSizes
-from schema.tokens import NOTHING, NUM_CHORDS
 from training.corpora import CorpusProblem, check_shippable
 from training.evaluate import Accompanied, figures
 from training.fragments import FREE, Beginnings, Episodes, long_enough, random_episodes
 from training.frames import Pop909Chords
 from training.reward_models import Discriminative, RewardSizes, build_reward
+from training.reward_store import Learnt, load_rewards
 from training.rewards import Ear, ear
 from training.rl import Apprentice, Learning, Step, Told
 from training.train_mle import BadConfig, prepared, sides_of
-from training.train_reward import Learnt, load_rewards
 from training.windows import song_weights
 
 CURVES_NAME = "curves.jsonl"
@@ -76,7 +75,7 @@ class RlConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """One line of the curves: means since the line before, or over the last batch where music is counted."""
+    """One line of the curves: means over the steps since the line before."""
 
     step: int
     seconds_per_step: float
@@ -165,15 +164,19 @@ def _missing(apprentice: Apprentice) -> dict[str, None]:
     return {name: None for name, value in apprentice._asdict().items() if value is None}
 
 
-def music_of(episodes: Episodes, chords: np.ndarray) -> dict[str, float]:
-    """The figures of evaluation, on free frames, of episodes as they were sampled."""
-    heard = [
-        Accompanied(melody, row, int(bar) // FRAMES_PER_BEAT, int((forced != FREE).sum()))
-        for melody, row, bar, forced in zip(episodes.melody, chords, episodes.bar_frames, episodes.forced, strict=True)
-    ]
+def heard_from(episodes: Episodes, chords: np.ndarray) -> list[Accompanied]:
+    """Episodes as evaluation wants them, padded so that frame 0 is a bar line; what is forced does not count."""
+    result = []
+    for melody, row, place, bar, forced in zip(episodes.melody, chords, episodes.place, episodes.bar_frames, episodes.forced, strict=True):
+        before, given = int(place[0]), int((forced != FREE).sum())
+        padded = (np.pad(values, (before, 0)) for values in (melody, row))
+        result.append(Accompanied(*padded, int(bar) // FRAMES_PER_BEAT, before + given))
+    return result
+
+
+def music_of(heard: Sequence[Accompanied]) -> dict[str, float]:
+    """The figures of evaluation, of episodes as they were sampled."""
     told = msgspec.structs.asdict(figures(heard))
-    struck = (chords > NOTHING) & (chords <= NUM_CHORDS) & (episodes.forced == FREE)
-    told["change_on_bar"] = float((struck & (episodes.place == 0)).sum() / max(1, struck.sum()))  # an episode may begin inside a bar
     return {name: round(value, 4) for name, value in told.items() if value is not None and name != "first_bar"}
 
 
@@ -230,6 +233,7 @@ def learn(config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Ke
     out.mkdir(parents=True, exist_ok=True)
     recent: deque[float] = deque(maxlen=3)
     since: list[dict[str, float]] = []
+    heard: list[Accompanied] = []
     rollout_s, began = 0.0, time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, refresh_per_second=0.2) as progress, (out / CURVES_NAME).open("a") as curves:
@@ -244,22 +248,23 @@ def learn(config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Ke
             apprentice, told = step.learn(apprentice, step.fixed, episodes, chords)
             since.append(flat(told))
             recent.append(since[-1]["adversary"])
+            heard += heard_from(episodes, np.asarray(chords))
             progress.update(task, completed=number, description=f"{config.name} reward {since[-1]['reward']:.2f}")
             if number % config.log_every == 0 or number == config.steps:
                 took = time.perf_counter() - began
                 means = {name: round(float(np.mean([line[name] for line in since])), 4) for name in since[0]}
-                line = Curve(number, took / len(since), rollout_s / took, means, music_of(episodes, np.asarray(chords)))
+                line = Curve(number, took / len(since), rollout_s / took, means, music_of(heard))
                 curves.write(msgspec.json.encode(line).decode() + "\n")
                 curves.flush()
                 print(_line(line), flush=True)
-                since, rollout_s, began = [], 0.0, time.perf_counter()
+                since, heard, rollout_s, began = [], [], 0.0, time.perf_counter()
             if number % config.keep_every == 0 or number == config.steps:
                 keeper.keep(number, apprentice)
     return apprentice
 
 
 def _line(curve: Curve) -> str:
-    numbers = {name: curve.told[name] for name in ("reward", "divergence", "entropy", "value_loss", "melody_loss")} | curve.music
+    numbers = {name: curve.told[name] for name in ("reward", "divergence", "entropy", "explained", "melody_loss")} | curve.music
     told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in numbers.items())
     return f"step {curve.step}: {curve.seconds_per_step:.1f} s ({curve.rollout_share:.0%} rollout), {told}"
 

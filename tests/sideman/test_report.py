@@ -30,7 +30,7 @@ def report():
 
 def printed(*tables):
     output = io.StringIO()
-    Console(width=130, file=output).print(*tables)
+    Console(width=144, file=output).print(*tables)
     return output.getvalue()
 
 
@@ -76,14 +76,14 @@ def test_without_a_live_model_there_is_the_one_that_hears_all(monkeypatch, tmp_p
     draw(report, tmp_path)
 
 
-def test_the_tables_fit_130_columns(report):
+def test_the_tables_fit_144_columns(report):
     """Every name and figure in full."""
     text = printed(figures_table(report), adaptation_table(report))
     expected = ("toy without metre", "commit 2, T 0.8, warm ", "3 held-out songs (pop909, CL's chords)", "first", "after", "silence")
     assert all(word in text for word in expected)
     assert text.count("another song's chords ") == 2
     assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 130
+    assert max(map(len, text.splitlines())) <= 144
     shares = report.rows[4].measured.figures
     line = next(line for line in text.splitlines() if line.startswith(" toy "))
     assert all(figure in line for figure in (f"{shares.note_in_chord:.3f}", f"{shares.first_bar:.3f}", f"{shares.steps_per_plan:.2f}"))

@@ -10,8 +10,9 @@ from tests.tiny_corpus import write_tiny_corpus
 from training.corpora import CorpusProblem
 from training.fragments import Pairs
 from training.reward_models import RewardSizes
+from training.reward_store import load_rewards
 from training.train_mle import BadConfig
-from training.train_reward import Member, RewardConfig, load_rewards, read_config, run, shuffled
+from training.train_reward import Member, RewardConfig, read_config, run, shuffled
 
 CONFIG = RewardConfig(
     seeds=(1,),

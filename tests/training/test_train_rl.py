@@ -17,15 +17,16 @@ from training.corpora import CorpusProblem
 from training.fragments import FREE, Beginnings, Episodes
 from training.publish import recipe_of
 from training.reward_models import Discriminative, RewardSizes, build_reward
+from training.reward_store import load_rewards
 from training.rl import Learning, Step
 from training.train_mle import BadConfig
-from training.train_reward import load_rewards
 from training.train_rl import Curve, EarConfig, RlConfig, due, ears_of, read_config, run
 
 LEARNING = Learning(
     learning_rate=1e-3,
     critic_learning_rate=1e-3,
     warmup_steps=1,
+    decay_steps=1000,
     clip_norm=1.0,
     discount=0.98,
     trace=0.95,
