@@ -31,7 +31,7 @@ from sideman.paths import DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT, compil
 from sideman.report import AFTER_SILENCE, COLD_START, JUMP, JUMP_BEAT, JUMP_SEMITONES, Report, Row, adaptation_table, draw, figures_table
 from training.corpora import CORPORA, CorpusProblem, Song
 from training.diversity import vendi
-from training.evaluate import CONFIDENCE, RESAMPLES, Accompanied, Kind, curve, jumped_chords, jumped_melody, measure
+from training.evaluate import CONFIDENCE, RESAMPLES, Accompanied, Kind, curve, first_bar_gain, jumped_chords, jumped_melody, measure
 from training.frames import Pop909Chords, cached_songs
 from training.reward_models import Contrastive
 from training.reward_store import load_rewards
@@ -150,8 +150,12 @@ def evaluate(
     rows = [
         Row(name, kind, way, measure(chords, written), None if ear is None else diversity(ear, chords)) for name, kind, way, chords in heard
     ]
-    adaptation = {name: [curve(*played, jam.beats) for played in _short(jam, live, offline, ways[0])] for name, jam in jams(songs).items()}
-    return Report(sorted({song.corpus for song in songs}), pop909_chords, RESAMPLES, CONFIDENCE, rows, ways[0].name, adaptation)
+    short = {name: (jam, _short(jam, live, offline, ways[0])) for name, jam in jams(songs).items()}
+    adaptation = {name: [curve(*played, jam.beats) for played in heard] for name, (jam, heard) in short.items()}
+    after = {name: chords for name, _, chords in short[AFTER_SILENCE][1]}
+    gains = {name: first_bar_gain(after[f"{name}, warm"], after[name]) for name in after if f"{name}, warm" in after}
+    corpora = sorted({song.corpus for song in songs})
+    return Report(corpora, pop909_chords, RESAMPLES, CONFIDENCE, rows, ways[0].name, adaptation, gains)
 
 
 def diversity(ear: Contrastive, songs: Sequence[Accompanied]) -> float:

@@ -54,6 +54,7 @@ class Report(msgspec.Struct, frozen=True):
     rows: list[Row]
     adaptation_way: str  # in which live models play the short jams
     adaptation: dict[str, list[Curve]]
+    warm_gain: dict[str, tuple[float, float, float]] = {}  # by model: first bar's note in chord with a warm start, less without; interval
 
     @property
     def songs(self) -> str:
@@ -94,6 +95,8 @@ def adaptation_table(report: Report) -> Table:
     for name in dict.fromkeys(name for curves in drawn.values() for name in curves):
         means = [_mean(drawn[jam].get(name), span) for jam, spans in SPANS.items() for span in spans]
         table.add_row(name, *("" if mean is None else f"{mean:.3f}" for mean in means))
+    for name, (value, low, high) in report.warm_gain.items():
+        table.caption = f"{table.caption}\nwarm start, {name}: first bar {value:+.3f} ({low:+.3f} to {high:+.3f})"
     return table
 
 

@@ -138,6 +138,22 @@ def measure(songs: Sequence[Accompanied], human: Sequence[Accompanied]) -> Measu
     return Measured(len(songs), int(counted.frames.sum()), figures(songs, human), low, high, lengths.tolist())
 
 
+def first_bar_gain(songs: Sequence[Accompanied], over: Sequence[Accompanied]) -> tuple[float, float, float]:
+    """By how much the first bar's note in chord is higher than that of other chords under the same songs, with the ends of its interval.
+
+    Both are drawn together, so what makes a song hard does not widen the interval.
+    """
+    everyone, drawn = np.ones((1, len(songs))), resamples(len(songs))
+    one, other = _tally(songs), _tally(over)
+
+    def gain(draws: np.ndarray) -> np.ndarray:
+        shares = [_share(draws @ t.first_hits, draws @ t.first_judged) for t in (one, other)]
+        return np.asarray(shares[0] - shares[1])
+
+    low, high = np.quantile(gain(drawn), _ends())
+    return float(gain(everyone)[0]), float(low), float(high)
+
+
 def resamples(num_songs: int) -> np.ndarray:
     """How often each song is drawn in each resample: int [RESAMPLES, songs], always the same for the same number of songs."""
     return np.random.default_rng(_SEED).multinomial(num_songs, np.full(num_songs, 1 / num_songs), RESAMPLES)

@@ -137,7 +137,8 @@ class Step:
             advantage, target = advantages(reward, jax.lax.stop_gradient(value), discount=discount, trace=trace)
             chosen = jnp.take_along_axis(mine.log_p, actions_of(chords)[..., None], axis=-1)[..., 0]
             gain = mean_over(jnp.where(free, chosen, 0.0) * _normal(advantage, free), free)
-            apart = mean_over(divergence(mine.log_p, taught.log_p), free)
+            # The teacher has never been silent before a melody: after silence it would go on being silent, so there it is not asked.
+            apart = mean_over(divergence(mine.log_p, taught.log_p), free & (before(chords) != NOTHING))
             spread = mean_over(entropy(mine.log_p), free)
             value_loss = jnp.square(value - jax.lax.stop_gradient(target)).mean()
             heard = _melody_loss(agent, mine.hidden, episodes, chords)

@@ -11,6 +11,7 @@ from training.evaluate import (
     Planning,
     curve,
     figures,
+    first_bar_gain,
     in_chord,
     jumped_chords,
     jumped_melody,
@@ -175,3 +176,14 @@ def test_an_accompaniment_that_never_plays_is_silent_all_the_time():
     result = figures([Accompanied(notes((60, 8)), chords((None, 8)), 4, first=0)])
     assert (result.silent_share, result.chords_per_song, result.change_on_bar, result.beats_per_change) == (1.0, 0.0, 0.0, 2.0)
     assert (result.note_in_chord, result.note_in_chord_by_song) == (0.0, 0.0)
+
+
+def test_a_gain_in_the_first_bar_is_paired():
+    """Songs differ widely, the gain is the same in each: its interval is narrow. One frame of sixteen more fits."""
+
+    def heard(fitting):
+        return Accompanied(notes(*[(60, 1)] * fitting, *[(61, 1)] * (32 - fitting)), chords((C, 32)), 4, 0)
+
+    worse, better = [heard(n) for n in (0, 4, 8, 12)], [heard(n + 1) for n in (0, 4, 8, 12)]
+    assert first_bar_gain(better, worse) == pytest.approx((1 / 16, 1 / 16, 1 / 16))
+    assert first_bar_gain(worse, worse) == (0.0, 0.0, 0.0)

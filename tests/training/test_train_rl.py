@@ -136,7 +136,7 @@ def test_a_missing_reward_model_is_named(tmp_path):
         load_rewards(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["rl_s.toml", "rl_m.toml"])
+@pytest.mark.parametrize("name", ["rl_s.toml", "rl_m.toml", "gapt.toml"])
 def test_the_shipped_configs_read_and_can_be_published(name):
     path = Path("training/configs") / name
     config = read_config(path)
