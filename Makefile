@@ -41,6 +41,7 @@ imports:
 generated:
 	$(BIN)/python clients/generate.py --check
 	$(BIN)/python tests/schema/make_vectors.py --check
+	$(BIN)/python -m deploy.monitoring.dashboards --check
 
 bench: setup  ## how fast plans are made on this machine
 	$(BIN)/sideman bench engine

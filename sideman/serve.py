@@ -20,7 +20,7 @@ STEADY_S = 60.0  # a worker that served this long starts its pauses anew
 OPERATOR_PROBLEM = 2  # exit code of a process that has already said what the operator has to mend
 
 _GATEWAY = re.compile(r"sideman gateway: (?P<url>ws://\S+) metrics (?P<metrics>http://\S+)/metrics")
-_WORKER = re.compile(r"sideman worker: (?P<models>.+) ready on ")
+_WORKER = re.compile(r"sideman worker: (?P<models>.+) ready on (?P<socket>\S+)(?: metrics (?P<metrics>http://\S+)/metrics)?")
 
 
 class ServiceProblem(RuntimeError):
@@ -57,6 +57,7 @@ class Address:
     url: str
     metrics: str
     models: str
+    worker_metrics: str | None
 
 
 class Service:
@@ -74,7 +75,7 @@ class Service:
         self._worker = await _spawn(self._worker_command())
         gateway, worker = await asyncio.gather(_announced(self._gateway, "gateway", _GATEWAY), _announced(self._worker, "worker", _WORKER))
         await self._until_ready(gateway["metrics"])
-        return Address(gateway["url"], gateway["metrics"], worker["models"])
+        return Address(gateway["url"], gateway["metrics"], worker["models"], worker["metrics"])
 
     async def watch(self) -> None:
         """Restart the worker whenever it dies: sessions stay open and play on meanwhile. Raises ServiceProblem when that is in vain."""
@@ -181,11 +182,12 @@ async def serve(options: ServeOptions) -> int:
 
 async def _serve(options: ServeOptions) -> None:
     async with running(options) as (service, address):
+        worker = "" if address.worker_metrics is None else f"  its worker:   {address.worker_metrics}/metrics\n"
         print(
             f"sideman: ready, {address.models} on {address.url}\n"
             f"  in the browser: {_page_line(address.url)}\n"
             f"  play a tune:  sideman play tests/fixtures/sunday_walk.mid --url {address.url} --out jam.mid\n"
-            f"  watch it:     {address.metrics}/metrics  {address.metrics}/readyz\n"
+            f"{worker}  watch it:     {address.metrics}/metrics  {address.metrics}/readyz\n"
             "  stop it:      Ctrl-C",
             flush=True,
         )

@@ -26,7 +26,7 @@ class Service:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sink, text=True, env=environment)
         self._watchdog = threading.Timer(START_S, self.process.kill)  # ends what would wait for ever
         self._watchdog.start()
-        self.url = self.metrics = self.models = ""
+        self.url = self.metrics = self.models = self.worker_metrics = ""
 
     def __enter__(self) -> "Service":
         return self
@@ -50,6 +50,8 @@ class Service:
             assert line, self.errors()
             if match := re.match(r"sideman: ready, (.+) on (ws://\S+)", line):
                 self.models, self.url = match.groups()
+            elif match := re.search(r"its worker: +(http://\S+)/metrics", line):
+                self.worker_metrics = match[1]
             elif match := re.search(r"watch it: +(http://\S+)/metrics", line):
                 self.metrics = match[1]
         return self

@@ -1,0 +1,142 @@
+"""The dashboard to look at first: is the service in time, and if not, why. Pure."""
+
+from deploy.monitoring.panels import GATEWAY, MODEL, WORKER, Page, Panel, Query, mean, quantiles, ratio
+
+_FAILED = f'sum(rate(sideman_plans_total{{{MODEL},outcome=~"keep_(late|superseded|unavailable|busy)"}}[$__rate_interval]))'
+_WANTED = f'sum(rate(sideman_plans_total{{{MODEL},outcome!="keep_listening"}}[$__rate_interval]))'
+_TOO_LATE = (
+    f"(sum(rate(sideman_round_trip_budget_ratio_count{{{MODEL}}}[$__rate_interval]))"
+    f' - sum(rate(sideman_round_trip_budget_ratio_bucket{{{MODEL},le="1.0"}}[$__rate_interval])))'
+)
+
+OVERVIEW = Page(
+    "sideman-overview",
+    "Sideman: service",
+    """\
+**Is it in time?** *Plans that failed*: of the plans players waited for, those that came too late for their frame, or not at all; 1 % may.
+
+| if that is high, and | then it is | do |
+|---|---|---|
+| either line of *Plans from nothing* is above 10 % | more players than slots: they push each other out | raise `--slots`, add a worker |
+| *Network by client group*: one group is far above the others | the network or the program of that group | nothing here; tell them |
+| *Network by client group*: all groups are up | our network, proxy, or the gateway's CPU (*Event loop late*) | see to them |
+| *Where plans spend their time*: `device` or `queue`, or *Device calls*, and none of these | a slow or overloaded device | add a worker |
+| *Workers ready* is below what it should be | a worker died or froze | runbook: the worker dies |
+""",
+    {
+        "gateway": "label_values(sideman_sessions, instance)",
+        "worker": "label_values(sideman_engine_slots, instance)",
+        "model": "label_values(sideman_plans_total, model)",
+    },
+    (
+        Panel(
+            "Plans that failed",
+            "Of the plans that players waited for: came later than one frame by the client's clock, or not at all. The objective is 1 %.",
+            (
+                Query(
+                    f"({_FAILED} + {_TOO_LATE}) / ({_WANTED} > 0)",
+                    "failed",
+                ),
+            ),
+            "percentunit",
+            limit=0.01,
+            number=True,
+            width=6,
+        ),
+        Panel(
+            "Sessions",
+            "Players connected now, and seats.",
+            (Query(f"sum(sideman_sessions{{{GATEWAY}}})", "sessions"), Query(f"sum(sideman_seats{{{GATEWAY}}})", "seats")),
+            number=True,
+            width=6,
+        ),
+        Panel(
+            "Workers ready",
+            "Workers that are connected and ready, and those the gateways were told of.",
+            (Query(f"sum(sideman_workers_ready{{{GATEWAY}}})", "ready"), Query(f"sum(sideman_workers{{{GATEWAY}}})", "told of")),
+            number=True,
+            width=6,
+        ),
+        Panel(
+            "Gateways",
+            "Gateways that answer, by version.",
+            (Query(f"sum by (version) (sideman_build_info{{{GATEWAY}}})", "{{version}}"),),
+            number=True,
+            width=6,
+        ),
+        Panel(
+            "Round trip against the frame",
+            "As clients measure it, in frames at their own tempo: 1 is just in time. Beside it the gateway's share of it.",
+            (
+                *quantiles("sideman_round_trip_budget_ratio", MODEL, percents=(50, 95, 99), name="client"),
+                *quantiles("sideman_answer_budget_ratio", MODEL, percents=(95,), name="gateway"),
+            ),
+            limit=1.0,
+        ),
+        Panel(
+            "Where plans spend their time",
+            "Mean time of a plan in each stage: waiting in the worker (queue), computing (device), between the two (link).",
+            (mean("sideman_stage_seconds", f'{GATEWAY},stage=~"queue|device|link"', "stage"),),
+            "s",
+        ),
+        Panel(
+            "Network by client group",
+            "Round trip less the gateway's share: the way there and back, and the client itself.",
+            quantiles("sideman_network_seconds", GATEWAY, ("group",), percents=(50, 95)),
+            "s",
+        ),
+        Panel(
+            "Plans from nothing",
+            "Share of plans whose worker knew less than a quarter of the session; and sessions forgotten for others, per request.",
+            (
+                Query(ratio("sideman_reused_ratio_bucket", "sideman_reused_ratio_count", GATEWAY, part_labels='le="0.25"'), "from nothing"),
+                Query(ratio("sideman_engine_evictions_total", "sideman_engine_answers_total", WORKER), "forgotten"),
+            ),
+            "percentunit",
+            limit=0.1,
+        ),
+        Panel(
+            "Answers by outcome",
+            "Answers to ticks: fresh plans, plans cut at their deadline, and keeps by their reason.",
+            (Query(f"sum by (outcome) (rate(sideman_plans_total{{{MODEL}}}[$__rate_interval]))", "{{outcome}}"),),
+            "ops",
+        ),
+        Panel(
+            "Device calls",
+            "Mean time of one call, as the workers say; there also when no plan comes in time.",
+            (mean("sideman_engine_call_seconds", WORKER, "kind"),),
+            "s",
+        ),
+        Panel(
+            "Device busy",
+            "Share of the last second in which the busiest device computed.",
+            (Query(f"max(sideman_worker_utilisation_ratio{{{GATEWAY}}})", "utilisation"),),
+            "percentunit",
+            limit=0.8,
+        ),
+        Panel(
+            "Frames without a plan",
+            "Share of frames that began without a plan: the running chord was held.",
+            (Query(ratio("sideman_late_frames_total", "sideman_played_frames_total", MODEL), "unplanned"),),
+            "percentunit",
+            limit=0.001,
+        ),
+        Panel(
+            "Event loop late",
+            "How late the gateway's own timers fire; more than 20 ms is a lack of CPU.",
+            quantiles("sideman_event_loop_lag_seconds", GATEWAY, ("instance",), percents=(99,)),
+            "s",
+            limit=0.02,
+        ),
+        Panel(
+            "Connections that ended",
+            "By close code, a minute; see the runbook's table.",
+            (Query(f"60 * sum by (code) (rate(sideman_closes_total{{{GATEWAY}}}[$__rate_interval]))", "{{code}}"),),
+        ),
+        Panel(
+            "Refused",
+            "Messages by error code and opening handshakes by reason, a minute.",
+            (Query(f"60 * sum by (code) (rate(sideman_refusals_total{{{GATEWAY}}}[$__rate_interval]))", "{{code}}"),),
+        ),
+    ),
+)

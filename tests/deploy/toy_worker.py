@@ -1,0 +1,64 @@
+"""A worker whose engine takes the time it is told to, for faults that can be set: `python -m tests.deploy.toy_worker`. Shell.
+
+All but the engine is the real worker: socket, device thread, scheduler, metrics.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from inference.loop import Resident
+from inference.planner import Bucket, Decision
+from inference.server import Worker, serve
+from inference.toy_engine import ToyEngine
+from schema.engine_messages import ModelInfo
+from schema.tokens import NUM_CHORDS, NUM_PITCHES, value_of
+
+BUCKETS = (Bucket(8, 1, 1), Bucket(8, 1, 4), Bucket(8, 4, 1), Bucket(2, 64, 1))
+POSITION_S = 0.001  # what feeding a position takes beyond a step
+RSS_BYTES = 50_000_000
+
+
+class SlowEngine(ToyEngine):
+    """Holds its first chord for ever and takes its time about it; cheap, so that several fit on a small machine."""
+
+    def __init__(self, slots: int, call_s: float) -> None:
+        super().__init__(slots)
+        self._call_s = call_s
+
+    def run(self, works, bucket):
+        """Decide, and take as long as a device would."""
+        time.sleep(self._call_s * bucket.decisions + POSITION_S * (bucket.positions - 1))
+        return [self._decided(work) for work in works]
+
+    def _decided(self, work):
+        chord, melody = work.chords[-1], work.melody[-1]
+        decided = []
+        for index in range(work.decisions):
+            chord = work.given_chords[index] if index < len(work.given_chords) else value_of(1 if chord else 2, chord, NUM_CHORDS)
+            melody = work.given_melody[index] if index < len(work.given_melody) else value_of(1 if melody else 0, melody, NUM_PITCHES)
+            decided.append(Decision(chord, melody, (0, 62, 66)))
+        return decided
+
+
+async def main() -> None:
+    """Serve until standard input closes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--call-ms", type=float, required=True)
+    given = parser.parse_args()
+    engine = SlowEngine(given.slots, given.call_ms / 1000.0)
+    worker = Worker([Resident(ModelInfo("toy", "Online", 0.8), engine, BUCKETS)], lambda: RSS_BYTES)
+    worker.start()
+    server = await serve(worker, given.socket)
+    print(worker.show_metrics("127.0.0.1", 0), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    server.close()
+    worker.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
