@@ -8,7 +8,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help jam setup test check fmt lint types imports generated bench clean
+.PHONY: help jam setup test check fmt lint types imports generated bench observe clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ generated:
 
 bench: setup  ## how fast plans are made on this machine
 	$(BIN)/sideman bench engine
+
+observe: setup  ## the service, Prometheus and a minute of players, and where to look
+	$(BIN)/python -m deploy.observe
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 import uvloop
 from prometheus_client import disable_created_metrics
 
+from gateway import logs
 from gateway.errors import OperatorError
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings, load
@@ -20,11 +20,11 @@ from gateway.settings import GatewaySettings, load
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; 2 if the operator has to mend something first."""
     disable_created_metrics()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("websockets").setLevel(logging.WARNING)
     try:
         given = parse(arguments)
-        uvloop.run(run(read_settings(given), with_parent=given.with_parent))
+        settings = read_settings(given)
+        logs.set_up(settings.log_format)
+        uvloop.run(run(settings, with_parent=given.with_parent))
     except OperatorError as problem:
         print(f"sideman gateway: {problem}", file=sys.stderr)
         return 2

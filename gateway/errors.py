@@ -22,6 +22,17 @@ class SettingsError(OperatorError):
         return f"setting {self.name}: expected {self.expected}, got {self.got}; correct it and start again"
 
 
+class TracesUnavailable(OperatorError):
+    """Traces are asked for, but what sends them is not installed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"expected the packages that send traces to {self.url}, got none; pip install 'sideman[otel]', or set SIDEMAN_TRACES=off"
+
+
 class PortInUse(OperatorError):
     """Another process listens where the gateway wants to."""
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from gateway.metrics import WATCH_PLACES, Metrics
 from gateway.session import Effects
+from gateway.tracing import Trail
 from schema.client_messages import ClientMessage, Configured, Error, GatewayMessage, Hello, Keep, Plan, Settings, Tick, Welcome
 from schema.grid import frame_budget_ms
 
@@ -40,10 +41,12 @@ class Watch:
 class Meter:
     """Counts for one player."""
 
-    def __init__(self, metrics: Metrics, watch: Watch, session: str) -> None:
+    def __init__(self, metrics: Metrics, watch: Watch, session: str, trail: Trail | None = None) -> None:
+        """`trail` is where traces are on."""
         self._metrics = metrics
         self._watch = watch
         self._session = session
+        self._trail = trail
         self._group = metrics.group_label("")
         self._model = metrics.model_label("")
         self._budget_ms = frame_budget_ms(Settings().bpm)
@@ -58,6 +61,8 @@ class Meter:
             self._group = metrics.group_label(message.client)
         elif isinstance(message, Tick):
             self._ticked(message)
+            if self._trail is not None:
+                self._trail.ticked(message)
 
     def effects(self, effects: Effects) -> None:
         """What the session measured."""
@@ -89,6 +94,8 @@ class Meter:
         metrics = self._metrics
         metrics.stage.labels("encode").observe(encode_s)
         metrics.stage.labels("write").observe(write_s)
+        if self._trail is not None and isinstance(message, Plan | Keep):
+            self._trail.answered(message)
         match message:
             case Plan():
                 self._planned(message)
@@ -101,6 +108,12 @@ class Meter:
                 self._follow(message.settings)
             case Configured():
                 self._follow(message.settings)
+
+    def end(self) -> None:
+        """The player has gone."""
+        self._watch.end(self._session)
+        if self._trail is not None:
+            self._trail.end()
 
     def _follow(self, settings: Settings) -> None:
         self._model = self._metrics.model_label(settings.model)

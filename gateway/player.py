@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Protocol
 
+from structlog.contextvars import bind_contextvars
 from websockets.exceptions import ConnectionClosed
 
 from gateway.admission import Verdict
@@ -19,13 +20,14 @@ from gateway.outbox import Outbox
 from gateway.plan_pool import GiveUp
 from gateway.session import Effects, Session
 from gateway.settings import GatewaySettings
+from gateway.tracing import Traces, Trail
 from schema import codes
 from schema.client_messages import GatewayMessage, Settings
 from schema.codec import decode_client, encode
 from schema.codes import Close, ErrorCode, ProtocolError
 from schema.engine_messages import ModelInfo, PlanReply
 
-log = logging.getLogger("sideman.gateway")
+log = logging.getLogger("sideman.gateway.player")
 
 
 class House(Protocol):
@@ -34,6 +36,7 @@ class House(Protocol):
     settings: GatewaySettings
     metrics: Metrics
     watch: Watch
+    traces: Traces | None
     models: dict[str, ModelInfo]
     pool: LocalPool
     now: Callable[[], float]
@@ -58,13 +61,23 @@ class Player:
             settings=house.first_settings(),
             limits=self._limits.limits(),
         )
-        self._meter = Meter(house.metrics, house.watch, self.session_id)
+        trail = Trail(house.traces, self.session_id) if house.traces is not None else None
+        self._meter = Meter(house.metrics, house.watch, self.session_id, trail)
         self._outbox = Outbox(self._limits.max_unacknowledged, self._limits.unacknowledged_timeout_s)
         self._wake = asyncio.Event()
         self._closing: Close | None = None
 
     async def play(self) -> None:
         """Serve the connection until it ends."""
+        bind_contextvars(session=self.session_id)  # of this connection's task, and of those it starts
+        log.info("session began", extra={"subprotocol": self._subprotocol})
+        try:
+            await self._play()
+        finally:
+            self._meter.end()
+            log.info("session ended", extra={"code": self._connection.final_code()})
+
+    async def _play(self) -> None:
         writing = asyncio.get_running_loop().create_task(self._write())
         try:
             await self._read()
@@ -114,7 +127,7 @@ class Player:
     def _fail(self, problem: Exception) -> None:
         close = close_for(problem)
         if close is codes.BUG:
-            log.error("session %s: a bug of ours", self.session_id, exc_info=problem)
+            log.error("a bug of ours", exc_info=problem, extra={"session": self.session_id})
         self.leave(close)
 
     def _carry_out(self, effects: Effects) -> None:

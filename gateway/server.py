@@ -28,7 +28,8 @@ from gateway.page_sender import PageSender, read_page
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
 from gateway.session import live_models
-from gateway.settings import GatewaySettings
+from gateway.settings import OFF, GatewaySettings
+from gateway.tracing import over_http
 from schema import codes
 from schema.client_messages import SUBPROTOCOLS, Moving, Settings
 from schema.engine_messages import ModelInfo, PlanReply, WorkerState, player_of
@@ -43,6 +44,7 @@ class Gateway:
         self.metrics.seats.set(settings.max_sessions)
         self.metrics.workers_configured.set(len(settings.workers))
         self.watch = Watch()
+        self.traces = None if settings.traces == OFF else over_http(settings.traces, settings.traces_share)
         self.models: dict[str, ModelInfo] = {}
         self.now = monotonic  # uvloop's own clock counts whole milliseconds and stands still while the loop is busy
         self.pool = LocalPool(settings, self)
@@ -76,6 +78,8 @@ class Gateway:
             sweeping = asyncio.get_running_loop().create_task(self._sweep())
             sweeping.add_done_callback(log_bug)
             stack.callback(sweeping.cancel)
+            if self.traces is not None:
+                stack.callback(self.traces.close)
             self._stack = stack.pop_all()
         return self
 
@@ -167,7 +171,6 @@ class Gateway:
             await player.play()
         finally:
             del self._players[player.session_id]
-            self.watch.end(player.session_id)
             self._seats.free(address)
             self.metrics.sessions.set(len(self._players))
 

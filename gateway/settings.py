@@ -14,6 +14,8 @@ from gateway.errors import SettingsError
 from schema.client_messages import MAX_HISTORY_FRAMES, Limits
 
 PREFIX = "SIDEMAN_"
+FORMATS = ("text", "json")
+OFF = "off"
 LOCAL_ORIGIN = "local"  # stands for http://localhost and http://127.0.0.1 with any port
 _LOCAL_PAGE = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 Number = TypeVar("Number", int, float)
@@ -99,6 +101,11 @@ class GatewaySettings:
     # Metrics
     client_groups: tuple[str, ...] = ("sideman web", "sideman play", "sideman bench")  # beginnings of client names, told apart in metrics
 
+    # Log and traces
+    log_format: str = "text"  # or json, a line an event
+    traces: str = "off"  # or an OTLP endpoint over HTTP, such as http://127.0.0.1:4318/v1/traces
+    traces_share: float = _within(0.01, 0.0, 1.0)  # of the ticks that went well; late and cut ones are always told
+
     # Housekeeping
     sweep_s: float = _within(0.5, 0.01, 10.0)  # s between two looks at silent and slow connections and at the loop's delay
     http_header_bytes: int = _within(4096, 512, 65_536)  # bytes of a request to the metrics port
@@ -111,6 +118,8 @@ class GatewaySettings:
         if self.read_queue_low > self.read_queue_high:
             expected = f"at most read_queue_high = {self.read_queue_high}"
             raise SettingsError("read_queue_low", expected=expected, got=str(self.read_queue_low))
+        if self.log_format not in FORMATS:
+            raise SettingsError("log_format", expected=" or ".join(FORMATS), got=repr(self.log_format))
         if self.byte_burst < self.max_message_bytes:
             raise SettingsError("byte_burst", expected=f"at least max_message_bytes = {self.max_message_bytes}", got=str(self.byte_burst))
 

@@ -5,7 +5,6 @@ Run: python -m inference --checkpoint DIR [--checkpoint DIR ...] --socket PATH
 
 import argparse
 import asyncio
-import logging
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 import jax
 from prometheus_client import disable_created_metrics
 
+from inference import logs
 from inference.checkpoints import load
 from inference.engine import Engine
 from inference.errors import GoldenMismatch, SameName, WorkerProblem
@@ -103,12 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=LIVE.slots, help="sessions each live model remembers (default: %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
+    form = os.environ.get("SIDEMAN_LOG_FORMAT", "text")
+    parser.add_argument("--log-format", choices=logs.FORMATS, default=form, help="lines, or JSON (default: $SIDEMAN_LOG_FORMAT, or text)")
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address for metrics (default: %(default)s)")
     parser.add_argument("--metrics-port", type=int, help="port for metrics (default: none is opened; 0 takes any free one)")
     arguments = parser.parse_args(argv)
     disable_created_metrics()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(message)s")
-    logging.getLogger("absl").setLevel(logging.WARNING)
+    logs.set_up(arguments.log_format)
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:

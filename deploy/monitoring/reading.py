@@ -63,16 +63,19 @@ def told(reading: Mapping[str, Mapping[str, float]], page: Page = OVERVIEW) -> s
     units = {panel.title: panel.unit for panel in page.panels}
     lines = []
     for title, values in reading.items():
-        shown = ", ".join(f"{name} {_written(value, units[title])}" for name, value in values.items() if value) or "nothing"
+        shown = ", ".join(f"{name} {written(value, units[title])}" for name, value in values.items() if value) or "nothing"
         lines.append(f"  {title + ':':32} {shown}")
     return "\n".join(lines)
 
 
-def _written(value: float, unit: str) -> str:
+def written(value: float, unit: str) -> str:
+    """A value with its unit."""
     match unit:
         case "percentunit":
-            return f"{value:.2%}"
+            return f"{value * 100:.3g} %"
         case "s":
-            return f"{value * 1000:.1f} ms"
+            return f"{value * 1000:.3g} ms"
+        case "bytes":
+            return f"{value / 2**20:.4g} MiB"
         case _:
             return f"{value:.4g}"

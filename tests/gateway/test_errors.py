@@ -11,6 +11,7 @@ from gateway.errors import (
     PortForbidden,
     PortInUse,
     SettingsError,
+    TracesUnavailable,
     close_for,
     error_message,
 )
@@ -31,6 +32,10 @@ SENTENCES = [
     (
         PortForbidden("127.0.0.1", 80, "--port"),
         "expected a port this user may open, but 127.0.0.1:80 is reserved; choose one from 1024 upwards with --port",
+    ),
+    (
+        TracesUnavailable("http://t"),
+        "expected the packages that send traces to http://t, got none; pip install 'sideman[otel]', or set SIDEMAN_TRACES=off",
     ),
     (
         NoSuchAddress("1.2.3.4", "cannot assign requested address"),
