@@ -13,7 +13,7 @@ from inference.loop import Resident
 from inference.planner import Bucket, Decision
 from inference.server import Worker, serve
 from inference.toy_engine import ToyEngine
-from schema.engine_messages import ModelInfo
+from schema.engine_messages import OFFLINE, ModelInfo
 from schema.tokens import NUM_CHORDS, NUM_PITCHES, value_of
 
 BUCKETS = (Bucket(8, 1, 1), Bucket(8, 1, 4), Bucket(8, 4, 1), Bucket(2, 64, 1))
@@ -24,8 +24,8 @@ RSS_BYTES = 50_000_000
 class SlowEngine(ToyEngine):
     """Holds its first chord for ever and takes its time about it; cheap, so that several fit on a small machine."""
 
-    def __init__(self, slots: int, call_s: float) -> None:
-        super().__init__(slots)
+    def __init__(self, slots: int, call_s: float, *, offline: bool = False) -> None:
+        super().__init__(slots, offline=offline)
         self._call_s = call_s
 
     def run(self, works, bucket):
@@ -50,8 +50,10 @@ async def main() -> None:
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--call-ms", type=float, required=True)
     given = parser.parse_args()
-    engine = SlowEngine(given.slots, given.call_ms / 1000.0)
-    worker = Worker([Resident(ModelInfo("toy", "Online", 0.8), engine, BUCKETS)], lambda: RSS_BYTES)
+    call_s = given.call_ms / 1000.0
+    live = Resident(ModelInfo("toy", "Online", 0.8), SlowEngine(given.slots, call_s), BUCKETS)
+    whole = Resident(ModelInfo("toy-offline", OFFLINE, 0.8), SlowEngine(4, call_s, offline=True), BUCKETS)
+    worker = Worker([live, whole], lambda: RSS_BYTES)
     worker.start()
     server = await serve(worker, given.socket)
     print(worker.show_metrics("127.0.0.1", 0), flush=True)
