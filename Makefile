@@ -8,25 +8,47 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help jam setup test check fmt lint types imports generated bench observe clean
+# The web client is built and tested where there is Node; everything else works without.
+NODE     := $(shell command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' && echo yes)
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+NPM      := npm --prefix clients --silent --no-audit --no-fund
+MODULES  := clients/node_modules/.package-lock.json
+PAGE     := sideman/page/index.html
+PAGE_SOURCES := $(shell find clients/web clients/typescript -name node_modules -prune -o -name instruments -prune -o -type f -print)
+NO_NODE    := echo "expected Node 20.19 or newer with npm, found none; the web client is left out"
+NO_PAGE    := echo "expected to build the web client, failed as said above; serving without it"
+NO_BROWSER := echo "expected Node and Chromium, found not both; nothing is tested in a browser"
+export CHROMIUM
+
+.PHONY: help jam page setup test check web browser fmt lint types imports generated bench observe clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-jam: $(VENV)/.serves  ## set up and serve on this machine (Ctrl-C stops)
+jam: $(VENV)/.serves  ## set up and serve on this machine, the page included (Ctrl-C stops)
+	@$(if $(NODE),$(MAKE) -s page || $(NO_PAGE),$(NO_NODE))
 	@exec $(BIN)/sideman serve
+
+page: $(PAGE)  ## build the web client into sideman/page (needs Node)
 
 setup: $(VENV)/.develops  ## set up everything for development
 
-test: setup lint types imports generated  ## every check and every test
+test: setup lint types imports generated web browser  ## every check and every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
-check: setup lint types imports generated  ## the inner loop: all checks, fast tests
+check: setup lint types imports generated web  ## the inner loop: all checks, fast tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+web: $(if $(NODE),$(MODULES))  ## checks and tests of the web client and the TypeScript SDK, without a browser
+	@$(if $(NODE),$(NPM) run check,$(NO_NODE))
+
+browser: $(if $(NODE),$(PAGE)) $(VENV)/.develops  ## the web client in a real browser, against a real gateway and worker
+	@$(if $(and $(NODE),$(CHROMIUM)),$(NPM) run browser,$(NO_BROWSER))
 
 fmt: setup  ## format and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(if $(NODE),cd clients && npx biome check --write .)
 
 lint:
 	$(BIN)/ruff format --check -q .
@@ -49,8 +71,8 @@ bench: setup  ## how fast plans are made on this machine
 observe: setup  ## the service, Prometheus and a minute of players, and where to look
 	$(BIN)/python -m deploy.observe
 
-clean:  ## remove the environment
-	rm -rf $(VENV)
+clean:  ## remove the environment and what was built
+	rm -rf $(VENV) clients/node_modules sideman/page clients/web/public/instruments
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); name another with: make PYTHON=python3.12"; exit 1)
@@ -64,3 +86,10 @@ $(VENV)/.serves: $(VENV)/bin/python pyproject.toml uv.lock
 $(VENV)/.develops: $(VENV)/bin/python pyproject.toml uv.lock
 	$(UV) sync -q --frozen --all-extras --python $(BIN)/python
 	@touch $(VENV)/.serves $@
+
+$(MODULES): clients/package.json clients/package-lock.json clients/web/package.json clients/typescript/package.json
+	@$(NPM) ci
+	@touch $@
+
+$(PAGE): $(MODULES) $(PAGE_SOURCES)
+	@$(NPM) run build

@@ -7,7 +7,7 @@ import { instruments } from "./build/instruments.ts";
 export default defineConfig({
   base: "./",
   plugins: [instruments(fileURLToPath(new URL("./public/instruments", import.meta.url)))],
-  resolve: { conditions: ["sideman-source", "module", "browser", "development|production"] },
+  resolve: { alias: { "sideman-client": fileURLToPath(new URL("../typescript/src/index.ts", import.meta.url)) } },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "../../sideman/page", emptyOutDir: true },
   server: { proxy: { "/jam": { target: "ws://127.0.0.1:8765", ws: true } } },
   test: { include: ["src/**/*.test.ts", "build/**/*.test.ts"], environment: "node" },

@@ -1,6 +1,7 @@
 /** Joins everything: inputs to sound and jam, jam to stage, gateway to both, and tells the store what to show. Shell. */
 
 import { type Change, FRAMES_PER_BEAT, type GatewayMessage, NO_CHORD, SidemanClient, type SidemanError, type State } from "sideman-client";
+import { calibrate } from "./calibrating.ts";
 import { AudioClock } from "./clock.ts";
 import type { KeyboardInput, MidiInput, NoteInput, Sound } from "./contracts.ts";
 import { languageCode, textsFor } from "./i18n/texts.ts";
@@ -147,7 +148,7 @@ export class App implements Actions {
   }
 
   calibrate(): void {
-    void this.#sessions.calibrate();
+    void this.#calibrate();
   }
 
   exportAs(kind: "midi" | "json" | "wav"): void {
@@ -159,7 +160,7 @@ export class App implements Actions {
   }
 
   replay(): void {
-    this.#sessions.replay();
+    void this.#sessions.replay();
   }
 
   harmonize(): void {
@@ -264,6 +265,15 @@ export class App implements Actions {
     this.store.set({ budgetMs: frameSeconds(settings.bpm) * 1000 });
   }
 
+  async #calibrate(): Promise<void> {
+    await this.wake();
+    const shown = { clicked: 0, result: null, failed: false };
+    this.store.set({ calibration: shown });
+    const result = await calibrate(this.sound, this.clock, (clicked) => this.store.set({ calibration: { ...shown, clicked } }));
+    this.store.set({ calibration: { clicked: 0, result, failed: result === null } });
+    if (result !== null) this.change({ outputOffsetMs: result });
+  }
+
   async #load(part: "melody" | "chords", settings: AppSettings): Promise<void> {
     await this.sound.setInstrument(part, part === "melody" ? settings.melodyInstrument : settings.chordsInstrument).catch(() => {
       this.say(this.#texts.instrumentFailed, "bad");
@@ -295,6 +305,7 @@ export class App implements Actions {
     const lastMidiS = this.midi.lastMessageS;
     const midiLight = lastMidiS !== null && this.clock.nowS() - lastMidiS < MIDI_LIGHT_S;
     this.store.set({ midiLight, outputMs: Math.round(this.sound.outputDelayS() * 1000) });
+    if (this.store.state.isReplaying) this.store.set(this.picture.told());
     if (performer.phase === "idle" || performer.grid === null) return;
     const lateFrames = performer.jam.lateFrames;
     if (lateFrames > this.store.state.lateFrames) this.#lightLate();

@@ -2,7 +2,8 @@
 
 import { FRAMES_PER_BEAT, NO_CHORD } from "sideman-client";
 import type { AudioClock } from "./clock.ts";
-import type { KeyboardInput, NoteInput, Sound } from "./contracts.ts";
+import type { KeyboardInput, NoteInput, SessionRecord, Sound } from "./contracts.ts";
+import { barAt, type Grid } from "./jam/grid.ts";
 import type { Performer } from "./jam/performer.ts";
 import { type ChordSpan, chordSpans, comingNext } from "./stage/scene.ts";
 import type { Stage } from "./stage/stage.ts";
@@ -27,9 +28,15 @@ export interface Shown {
   readonly lit: readonly number[];
 }
 
+export interface Replayed {
+  readonly grid: Grid;
+  readonly chords: readonly ChordSpan[];
+  readonly metre: SessionRecord["metre"];
+}
+
 export class Picture {
   readonly lights = new Set<number>(); // pitches the player holds down
-  replayed: readonly ChordSpan[] | null = null; // chords of a record instead of the jam's
+  replayed: Replayed | null = null; // a record instead of the jam
   shown: Shown = { chords: [], lit: [] }; // what the last picture had, for whoever checks
   drawMs = 0; // of the last picture
   readonly #scene: Scene;
@@ -65,17 +72,33 @@ export class Picture {
   /** The read-out: what sounds, what comes, where we are. */
   told(): Pick<AppState, "chord" | "next" | "beat"> {
     const { performer } = this.#scene;
+    if (this.replayed !== null) return this.#toldOf(this.replayed);
     if (performer.phase === "armed" || performer.grid === null) return { chord: NO_CHORD, next: null, beat: this.#countIn() };
     const { jam } = performer;
     const chord = jam.frames[performer.frame]?.symbol ?? NO_CHORD;
-    const coming = comingNext(jam.plan, performer.frame + 1, chord);
-    const next = coming === null ? null : { symbol: coming.run.symbol, inBeats: Math.ceil(coming.inFrames / FRAMES_PER_BEAT) };
+    const coming = comingNext(jam.plan?.chords ?? [], performer.frame + 1, chord);
+    return { chord, next: this.#next(coming), beat: this.#beat(performer.frame) };
+  }
+
+  #toldOf({ grid, chords, metre }: Replayed): Pick<AppState, "chord" | "next" | "beat"> {
+    const frame = Math.max(0, grid.frame(this.#scene.clock.nowS()));
+    const chord = chords.find((span) => span.start <= frame && frame < span.end)?.symbol ?? NO_CHORD;
+    const coming = comingNext(chords, frame + 1, chord);
+    const { line, frames } = barAt(metre, frame);
+    const beat = { bar: Math.floor((frame - line) / frames) + 1, beat: Math.floor(((frame - line) % frames) / FRAMES_PER_BEAT) + 1 };
+    return { chord, next: this.#next(coming), beat: this.#same(beat) };
+  }
+
+  /** The object told before if it says the same, so that nobody draws it again. */
+  #next(coming: ReturnType<typeof comingNext>): AppState["next"] {
+    const next = coming === null ? null : { symbol: coming.symbol, inBeats: Math.ceil(coming.inFrames / FRAMES_PER_BEAT) };
     const same = this.#scene.store.state.next;
-    return {
-      chord,
-      next: same?.symbol === next?.symbol && same?.inBeats === next?.inBeats ? same : next,
-      beat: this.#beat(performer.frame),
-    };
+    return same?.symbol === next?.symbol && same?.inBeats === next?.inBeats ? same : next;
+  }
+
+  #same(beat: { bar: number; beat: number }): AppState["beat"] {
+    const same = this.#scene.store.state.beat;
+    return same?.bar === beat.bar && same.beat === beat.beat ? same : beat;
   }
 
   #countIn(): AppState["beat"] {
@@ -85,28 +108,32 @@ export class Picture {
   }
 
   #beat(frame: number): AppState["beat"] {
-    const { performer, store } = this.#scene;
+    const { performer } = this.#scene;
     if (frame < 0) return null;
     const inJam = performer.phase === "armed" ? frame : frame - performer.jam.barLine;
     const bar = Math.floor(inJam / performer.barFrames) + 1;
     const beat = Math.floor((((inJam % performer.barFrames) + performer.barFrames) % performer.barFrames) / FRAMES_PER_BEAT) + 1;
-    const same = store.state.beat;
-    return same?.bar === bar && same.beat === beat ? same : { bar, beat };
+    return this.#same({ bar, beat });
   }
 
   #view(): StageView {
     const { performer, clock, sound, store } = this.#scene;
     const { settings, texts } = store.state;
     const isJam = performer.phase === "listening" || performer.phase === "playing";
+    const nowS = clock.nowS() - sound.outputDelayS();
+    const { replayed } = this;
+    const grid = replayed?.grid ?? (performer.phase === "idle" ? null : performer.grid);
+    const jamBar = { line: isJam ? performer.jam.barLine : 0, frames: performer.barFrames };
+    const bar = replayed === null ? jamBar : barAt(replayed.metre, replayed.grid.frame(nowS));
     return {
-      nowS: clock.nowS() - sound.outputDelayS(),
-      grid: performer.phase === "idle" && this.replayed === null ? null : performer.grid,
-      barFrames: performer.barFrames,
-      barLine: isJam ? performer.jam.barLine : 0,
-      isCounting: isJam || this.replayed !== null,
+      nowS,
+      grid,
+      barFrames: bar.frames,
+      barLine: bar.line,
+      isCounting: isJam || replayed !== null,
       lookaheadFrames: settings.lookahead_beats * FRAMES_PER_BEAT,
       commitFrames: settings.commit_beats * FRAMES_PER_BEAT,
-      chords: this.replayed ?? (isJam ? this.#chords() : []),
+      chords: replayed?.chords ?? (isJam ? this.#chords() : []),
       notes: performer.performance.notes,
       showChords: settings.showChords,
       calmMotion: settings.calmMotion || wantsCalm(),

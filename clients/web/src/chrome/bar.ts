@@ -10,7 +10,7 @@ export class JamBar extends JamElement {
     const { state, actions } = this;
     const { texts, settings } = state;
     const panel: Panel = { state, actions, place: "bar" };
-    const isOn = state.phase !== "idle";
+    const isOn = state.phase !== "idle" || state.isReplaying;
     return html`<header class="bar">
       <div class="row first">
         <h1>${texts.title}</h1>

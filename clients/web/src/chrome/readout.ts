@@ -12,13 +12,14 @@ export class JamReadout extends JamElement {
 
   protected override render(): TemplateResult {
     const { state } = this;
-    return html`<div class="readout" data-phase=${state.phase}>${state.phase === "idle" ? this.#idle() : this.#jam()}</div>
+    const isIdle = state.phase === "idle" && !state.isReplaying;
+    return html`<div class="readout" data-phase=${isIdle ? "idle" : "jam"}>${isIdle ? this.#idle() : this.#jam()}</div>
       <p class="hidden" role="status" aria-live="polite">${this.#announcement()}</p>`;
   }
 
   #idle(): TemplateResult | typeof nothing {
-    const { texts, isReplaying, dialog } = this.state;
-    if (isReplaying || (dialog !== "none" && dialog !== "settings")) return nothing;
+    const { texts, dialog } = this.state;
+    if (dialog !== "none" && dialog !== "settings") return nothing;
     return html`<div class="welcome"><p class="tagline">${texts.tagline}</p>
       <p><button class="go big" @click=${() => this.actions.toggle()}>${icons.play}<span>${texts.start}</span></button>
       <button class="big" data-action="demo" @click=${() => this.actions.demo()}>${icons.listen}<span>${texts.demo}</span></button></p>
@@ -26,13 +27,13 @@ export class JamReadout extends JamElement {
   }
 
   #jam(): TemplateResult {
-    const { texts, phase, beatsLeft, beat, chord, next, settings } = this.state;
+    const { texts, phase, isReplaying, beatsLeft, beat, chord, next, settings } = this.state;
     const dots = Array.from({ length: settings.beats_per_bar }, (_, index) => index + 1);
     return html`<div class="beats" aria-hidden="true">${dots.map((each) => html`<span class="dot" data-on=${beat?.beat === each} data-first=${each === 1}></span>`)}</div>
       ${phase === "armed" ? html`<p class="prompt">${texts.armed}</p>` : nothing}
       ${phase === "listening" ? html`<p class="prompt listening">${texts.listening} <strong>${beatsLeft}</strong></p>` : nothing}
       ${
-        phase === "playing" || (phase === "listening" && next !== null)
+        phase === "playing" || isReplaying || (phase === "listening" && next !== null)
           ? html`<div class="chords"><div class="now"><span class="caption">${texts.now}</span><span class="symbol">${chord === NO_CHORD ? "–" : pretty(chord)}</span></div>
           <div class="next"><span class="caption">${texts.next}</span><span class="symbol">${next === null ? "–" : pretty(next.symbol)}</span>
             <span class="when">${next === null ? "" : texts.inBeats(next.inBeats)}</span></div></div>`

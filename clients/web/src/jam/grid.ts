@@ -1,6 +1,7 @@
 /** The grid on the audio clock: frames to seconds and back, through every change of tempo. Pure. */
 
 import { FRAMES_PER_BEAT } from "sideman-client";
+import type { MetreMark } from "../contracts.ts";
 
 /** From `frame` on, which begins at `timeS`, a frame lasts `frameS`. */
 interface Stretch {
@@ -71,4 +72,10 @@ export class Grid {
   #where(isBefore: (stretch: Stretch) => boolean): Stretch {
     return this.stretches.findLast(isBefore) ?? this.#first;
   }
+}
+
+/** The bars at a frame: a frame on which one begins, and how long they are. */
+export function barAt(metre: readonly MetreMark[], frame: number): { readonly line: number; readonly frames: number } {
+  const mark = metre.findLast((each) => each.frame <= frame) ?? metre[0];
+  return { line: mark?.frame ?? 0, frames: (mark?.beatsPerBar ?? 4) * FRAMES_PER_BEAT };
 }

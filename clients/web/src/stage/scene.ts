@@ -1,6 +1,6 @@
 /** What there is to draw: chords and notes as spans of frames, from the jam's own state. Pure. */
 
-import { type ChordRun, NO_CHORD, type Plan, type Sounding } from "sideman-client";
+import { NO_CHORD, type Sounding } from "sideman-client";
 
 /** One chord over the frames [start, end). */
 export interface ChordSpan {
@@ -39,12 +39,12 @@ export function continues(before: ChordSpan | undefined, span: ChordSpan): boole
   return before !== undefined && before.end === span.start && before.symbol === span.symbol && before.committed !== span.committed;
 }
 
-/** The chord that comes next after the newest frame, and in how many frames; null if the plan changes nothing. */
+/** The first of these chords that begins at `frame` or later and is another one, and in how many frames; null if nothing changes. */
 export function comingNext(
-  plan: Plan | null,
-  begun: number,
+  chords: readonly { readonly start: number; readonly symbol: string }[],
+  frame: number,
   running: string,
-): { readonly run: ChordRun; readonly inFrames: number } | null {
-  const run = plan?.chords.find((each) => each.start >= begun && each.symbol !== running && each.symbol !== NO_CHORD);
-  return run === undefined ? null : { run, inFrames: run.start - begun + 1 };
+): { readonly symbol: string; readonly inFrames: number } | null {
+  const coming = chords.find((each) => each.start >= frame && each.symbol !== running && each.symbol !== NO_CHORD);
+  return coming === undefined ? null : { symbol: coming.symbol, inFrames: coming.start - frame + 1 };
 }
