@@ -6,5 +6,5 @@ export * from "./errors.ts";
 export * from "./generated/chords.ts";
 export * from "./generated/codes.ts";
 export * from "./generated/messages.ts";
-export { endFrame, Jam, type Note, runAt, type Sounding } from "./jam.ts";
+export { endFrame, Jam, type KeptJam, type Note, runAt, type Sounding } from "./jam.ts";
 export { type Backoff, PATIENT } from "./opening.ts";

@@ -48,6 +48,17 @@ export interface Note {
   readonly pitch: number;
 }
 
+/** What is needed of a jam to go on with it elsewhere: everything that sounded, from frame 0 on without gaps. */
+export interface KeptJam {
+  readonly settings: Settings;
+  readonly seed: number | null;
+  readonly barLine: number;
+  readonly warmStart: readonly SymbolRun[];
+  readonly chords: readonly ChordRun[];
+  readonly melody: readonly MelodyRun[];
+  readonly lateFrames: number;
+}
+
 const BEFORE_ALL: Sounding = { frame: -1, symbol: NO_CHORD, pitches: [], struck: false, planned: false, late: false };
 
 /** The run of the plan that holds this frame, if there is one. */
@@ -84,6 +95,23 @@ export class Jam {
 
   constructor(settings: Settings = DEFAULT_SETTINGS) {
     this.settings = settings;
+  }
+
+  /** The jam that was kept; the gateway hears of it by `history` before the next tick. */
+  static resumed(kept: KeptJam): Jam {
+    const jam = new Jam(kept.settings);
+    jam.seed = kept.seed;
+    jam.barLine = kept.barLine;
+    jam.warmStart = kept.warmStart;
+    jam.lateFrames = kept.lateFrames;
+    for (const { start, length, symbol, pitches, onset } of kept.chords) {
+      for (let frame = start; frame < start + length; frame++) {
+        jam.frames.push({ frame, symbol, pitches, struck: onset && frame === start && symbol !== NO_CHORD, planned: true, late: false });
+      }
+    }
+    for (const { start, length, pitch } of kept.melody) jam.melody.push({ start, end: start + length, pitch });
+    jam.#strayedFrame = jam.frames.length > 0 ? jam.frames.length - 1 : null;
+    return jam;
   }
 
   /** The frame of the last tick, or null. */

@@ -226,11 +226,30 @@ test("chords of our own sound where no plan says anything, and the gateway is to
   expect(sounds(jam, 0, 7)).toBe(". C! C C G! G G");
   expect(jam.frames[4]?.planned).toBe(false);
   expect([jam.needsHistory(4), jam.needsHistory(5)]).toEqual([false, true]);
-  expect(jam.history(4).chords.at(-1)).toEqual({ start: 4, length: 1, symbol: "G", onset: true });
+  expect(jam.history(4).chords?.at(-1)).toEqual({ start: 4, length: 1, symbol: "G", onset: true });
   expect(jam.needsHistory(6)).toBe(false);
 });
 
 test("runAt finds nothing where there is no plan", () => {
   expect(runAt(null, 3)).toBeNull();
   expect(runAt(plan(1, 4, [[2, "C", true]]), 6)).toBeNull();
+});
+
+test("H1 a jam that was kept goes on where it was, and the gateway is told first", () => {
+  const jam = new Jam(AT_ONCE);
+  jam.note(press(1, 60));
+  jam.note(release(3, 60));
+  jam.receive(
+    plan(1, 1, [
+      [2, "C", true],
+      [6, "G", true],
+    ]),
+  );
+  jam.beginFrame(5);
+  const chords = jam.chordRuns(0, 6).map((run) => ({ ...run, onset: run.onset ?? true, pitches: [60] }));
+  const kept = { settings: AT_ONCE, seed: 7, barLine: 0, warmStart: [], chords, melody: jam.melodyRuns(0, 6), lateFrames: 2 };
+  const resumed = Jam.resumed(kept);
+  expect([resumed.needsHistory(6), resumed.lateFrames, resumed.frames.length]).toEqual([true, 2, 6]);
+  expect(resumed.history(5)).toEqual({ ...jam.history(5), plan: undefined, seed: 7 });
+  expect(resumed.needsHistory(6)).toBe(false);
 });

@@ -11,7 +11,7 @@ import { createPointerInput } from "./input/pointer.ts";
 import { DEMO_BPM, Demo } from "./jam/demo.ts";
 import { frameSeconds } from "./jam/grid.ts";
 import { Performer, type Phase } from "./jam/performer.ts";
-import { isFirstVisit, linkTo, loadSettings, saveSettings } from "./keep.ts";
+import { interruptedJam, isFirstVisit, keepJam, linkTo, loadSettings, saveSettings } from "./keep.ts";
 import { RoundTrips, TapTempo } from "./latency.ts";
 import { Picture } from "./picture.ts";
 import { Sessions } from "./sessions.ts";
@@ -93,6 +93,10 @@ export class App implements Actions {
     if (this.store.state.settings.bpm !== DEMO_BPM) this.change({ bpm: DEMO_BPM, beats_per_bar: 4 });
     this.store.set({ isDemo: true, dialog: "none" });
     void this.#start();
+  }
+
+  resume(): void {
+    void this.#resume();
   }
 
   change(change: AppChange): void {
@@ -189,12 +193,21 @@ export class App implements Actions {
   async #start(): Promise<void> {
     await this.wake();
     if (this.context.state !== "running") return;
-    this.store.set({ dialog: "none", record: null });
+    this.store.set({ dialog: "none", record: null, interrupted: null });
     this.performer.start(this.clock.nowS());
     if (this.client.state !== "open") this.say(this.#texts.noServer);
   }
 
+  async #resume(): Promise<void> {
+    const { interrupted } = this.store.state;
+    await this.wake();
+    if (interrupted === null || this.context.state !== "running") return;
+    this.store.set({ interrupted: null, dialog: "none" });
+    this.performer.resume(interrupted, this.clock.nowS());
+  }
+
   #stop(): void {
+    keepJam(null);
     const record = this.performer.stop(this.clock.nowS());
     this.#demo = null;
     this.store.set({ isDemo: false, record, ...(record !== null && { dialog: "after" }) });
@@ -295,7 +308,11 @@ export class App implements Actions {
       this.picture.repaint();
     });
     addEventListener("online", () => this.client.hurry());
-    addEventListener("pagehide", () => this.client.leave());
+    addEventListener("pagehide", () => {
+      if (this.performer.phase !== "idle") keepJam(this.performer.kept(this.clock.nowS()));
+      this.client.leave();
+    });
+    void interruptedJam().then((interrupted) => this.store.set({ interrupted }));
     setInterval(() => this.#tell(), 50);
   }
 

@@ -31,7 +31,7 @@ export class Sessions {
     const timeline = replayTimeline(record, 0, atS);
     this.#replay = { timeline, notes: notesOf(timeline) };
     this.#app.sound.followChords(timeline.strikes);
-    this.#app.picture.replayed = { grid: gridOf(record, atS), chords: spansOf(record), metre: record.metre };
+    this.#app.picture.replayed = { grid: Grid.of(record.tempo, atS), chords: spansOf(record), metre: record.metre };
     this.#app.store.set({ isReplaying: true, dialog: "none" });
   }
 
@@ -119,10 +119,6 @@ function notesOf(timeline: ReplayTimeline): NoteInput[] {
       { pitch, velocity, on: false, timeS: untilS, source },
     ])
     .sort((a, b) => a.timeS - b.timeS || Number(a.on) - Number(b.on));
-}
-
-function gridOf(record: SessionRecord, atS: number): Grid {
-  return record.tempo.slice(1).reduce((grid, mark) => grid.withTempo(mark.frame, mark.bpm), Grid.from(atS, record.tempo[0]?.bpm ?? 120));
 }
 
 function spansOf(record: SessionRecord): ChordSpan[] {

@@ -4,6 +4,7 @@ import type { State as ConnectionState, Timing } from "sideman-client";
 import type { InstrumentState, MidiState, Part, SessionRecord } from "./contracts.ts";
 import { en, type Texts } from "./i18n/en.ts";
 import type { Phase } from "./jam/performer.ts";
+import type { KeptSession } from "./jam/record.ts";
 import { type AppSettings, DEFAULTS } from "./settings.ts";
 
 export type Dialog = "none" | "settings" | "help" | "guide" | "calibrate" | "after";
@@ -46,6 +47,7 @@ export interface AppState {
   readonly dialog: Dialog;
   readonly toasts: readonly Toast[];
   readonly record: SessionRecord | null;
+  readonly interrupted: KeptSession | null; // by a reload: can be gone on with
   readonly isReplaying: boolean;
   readonly isDemo: boolean;
   readonly isNarrow: boolean;
@@ -79,6 +81,7 @@ export const FIRST_STATE: AppState = {
   dialog: "none",
   toasts: [],
   record: null,
+  interrupted: null,
   isReplaying: false,
   isDemo: false,
   isNarrow: false,
@@ -90,6 +93,7 @@ export const FIRST_STATE: AppState = {
 export interface Actions {
   toggle(): void; // start, stop
   demo(): void;
+  resume(): void;
   change(change: Partial<AppSettings>): void;
   resetSettings(): void;
   tap(): void;

@@ -18,10 +18,15 @@ export class JamReadout extends JamElement {
   }
 
   #idle(): TemplateResult | typeof nothing {
-    const { texts, dialog } = this.state;
+    const { texts, dialog, interrupted } = this.state;
     if (dialog !== "none" && dialog !== "settings") return nothing;
     return html`<div class="welcome"><p class="tagline">${texts.tagline}</p>
-      <p><button class="go big" @click=${() => this.actions.toggle()}>${icons.play}<span>${texts.start}</span></button>
+      <p>${
+        interrupted === null
+          ? nothing
+          : html`<button class="go big" data-action="resume" @click=${() => this.actions.resume()}>${icons.play}<span>${texts.resume}</span></button>`
+      }
+      <button class="go big" @click=${() => this.actions.toggle()}>${icons.play}<span>${texts.start}</span></button>
       <button class="big" data-action="demo" @click=${() => this.actions.demo()}>${icons.listen}<span>${texts.demo}</span></button></p>
       <p class="hint">${texts.startHint}</p></div>`;
   }

@@ -8,6 +8,7 @@ export const de: Texts = {
   tagline: "Du spielst die Melodie. Sideman spielt die Akkorde.",
   start: "Start",
   stop: "Stopp",
+  resume: "Weiterspielen",
   startHint: "Leertaste startet und stoppt",
   demo: "Vorspielen lassen",
   guideTitle: "In drei Schritten zur Session",

@@ -6,6 +6,7 @@ export const en = {
   tagline: "You play a melody. Sideman plays the chords.",
   start: "Start",
   stop: "Stop",
+  resume: "Go on with the jam",
   startHint: "Space starts and stops",
   demo: "Listen to a demo",
   guideTitle: "Jam in three steps",

@@ -1,7 +1,7 @@
 /** The grid on the audio clock: frames to seconds and back, through every change of tempo. Pure. */
 
 import { FRAMES_PER_BEAT } from "sideman-client";
-import type { MetreMark } from "../contracts.ts";
+import type { MetreMark, TempoMark } from "../contracts.ts";
 
 /** From `frame` on, which begins at `timeS`, a frame lasts `frameS`. */
 interface Stretch {
@@ -25,6 +25,12 @@ export class Grid {
 
   static from(originS: number, bpm: number): Grid {
     return new Grid([{ frame: 0, timeS: originS, bpm }]);
+  }
+
+  /** The grid of a record's tempo marks, whose times count from frame 0; frame 0 begins at `originS`. */
+  static of(marks: readonly TempoMark[], originS: number): Grid {
+    const [first, ...rest] = marks;
+    return rest.reduce((grid, mark) => grid.withTempo(mark.frame, mark.bpm), Grid.from(originS, first?.bpm ?? 120));
   }
 
   get originS(): number {

@@ -8,13 +8,13 @@
  * to the audio clock in time, and reported by one tick at its start. What a plan commits to goes to the audio clock as it arrives.
  */
 
-import { FRAMES_PER_BEAT, type GatewayMessage, type Jam, type SidemanClient } from "sideman-client";
+import { DEFAULT_SETTINGS, FRAMES_PER_BEAT, type GatewayMessage, Jam, type Settings, type SidemanClient } from "sideman-client";
 import type { MetreMark, NoteInput, SessionRecord, Sound } from "../contracts.ts";
 import type { AppSettings } from "../settings.ts";
 import { barLineAtOrBefore, standIn } from "./fallback.ts";
 import { frameSeconds, Grid } from "./grid.ts";
 import { clicks } from "./metronome.ts";
-import { Performance, recordOf } from "./record.ts";
+import { type KeptSession, Performance, recordOf } from "./record.ts";
 import { strikesOf } from "./strikes.ts";
 
 const DECIDE_AHEAD_S = 0.02; // before a frame begins: timers come late by some milliseconds
@@ -79,6 +79,32 @@ export class Performer {
     this.#metre = [];
     this.grid = Grid.from(nowS + COUNT_IN_S, this.#settings.bpm);
     this.#enter("armed");
+  }
+
+  /** Goes on with a jam that was left, from its next bar line on: the bar until there holds the last chord. */
+  resume({ record, seed, warmStart }: KeptSession, nowS: number): void {
+    if (this.phase !== "idle") return;
+    const { melody, chords, lateFrames } = record;
+    const barLine = record.metre.at(-1)?.frame ?? 0;
+    const settings = { ...this.jam.settings, ...this.#protocolSettings() };
+    this.#session.jam = Jam.resumed({ settings, seed, barLine, warmStart, chords, melody, lateFrames });
+    const next = barLineAtOrBefore(this.jam.frames.length - 1, barLine, this.barFrames) + this.barFrames;
+    this.jam.beginFrame(next - 1);
+    const atZero = Grid.of(record.tempo, 0);
+    this.grid = Grid.of(record.tempo, nowS + COUNT_IN_S - atZero.timeS(next)).withTempo(next, this.#settings.bpm);
+    this.performance = new Performance(record.notes, this.grid.originS);
+    this.#tickedFrame = next - 1;
+    this.#clickedUntilS = 0;
+    this.#metre = [...record.metre];
+    this.#startedAt = record.startedAt;
+    this.#usedBefore = true;
+    this.#enter(next >= this.jam.silenceFrames ? "playing" : "listening");
+  }
+
+  /** Everything needed to go on after the page has gone, or null. */
+  kept(nowS: number): KeptSession | null {
+    const record = this.record(nowS);
+    return record === null ? null : { record, seed: this.jam.seed, warmStart: this.jam.warmStart };
   }
 
   /** Ends the jam; the record of it, or null if none had begun. */
@@ -190,6 +216,11 @@ export class Performer {
 
   #metreMark(): MetreMark {
     return { frame: this.jam.barLine, beatsPerBar: this.#settings.beats_per_bar };
+  }
+
+  #protocolSettings(): Settings {
+    const names = Object.keys(DEFAULT_SETTINGS) as (keyof Settings)[];
+    return Object.fromEntries(names.map((name) => [name, this.#settings[name]])) as unknown as Settings;
   }
 
   /** A metronome of another tempo that goes on from the beat it is in. */

@@ -1,6 +1,6 @@
 /** Keeps what happened in a jam and tells it as one record. Pure. */
 
-import { DEFAULT_SETTINGS, type Jam } from "sideman-client";
+import { DEFAULT_SETTINGS, type Jam, type SymbolRun } from "sideman-client";
 import type { MetreMark, NoteInput, PlayedNote, SessionRecord, SoundedChord, TempoMark } from "../contracts.ts";
 import type { AppSettings } from "../settings.ts";
 import type { Grid } from "./grid.ts";
@@ -14,8 +14,13 @@ interface OpenNote {
 
 /** Notes as played, any number at once, on the audio clock. A key struck again while it is down ends its first note. */
 export class Performance {
-  readonly notes: OpenNote[] = [];
+  readonly notes: OpenNote[];
   readonly #sounding = new Map<number, OpenNote>();
+
+  /** Begins with notes of before, whose times count from `originS`. */
+  constructor(notes: readonly PlayedNote[] = [], originS = 0) {
+    this.notes = notes.map((note) => ({ ...note, startS: note.startS + originS, endS: note.endS + originS }));
+  }
 
   take(input: NoteInput): void {
     const open = this.#sounding.get(input.pitch);
@@ -40,6 +45,13 @@ export class Performance {
         return { pitch, velocity, startS: Math.max(0, startS - fromS), endS: Math.min(endS ?? untilS, untilS) - fromS };
       });
   }
+}
+
+/** A jam that is not over: its record, and what only the gateway needs of it. */
+export interface KeptSession {
+  readonly record: SessionRecord;
+  readonly seed: number | null;
+  readonly warmStart: readonly SymbolRun[];
 }
 
 export interface Recorded {
