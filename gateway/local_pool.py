@@ -164,6 +164,7 @@ class LocalPool:
         except msgspec.DecodeError as problem:
             raise BadAnswer(worker, expected="plan answers", got=str(problem)) from None
         self._states[worker] = answers.worker
+        self._pool.leaves(worker, not answers.worker.ready)
         if call_id == DESCRIBE:
             self._asked.pop(worker, None)
             self._events.worker_changed(worker, answers.worker)

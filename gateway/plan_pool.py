@@ -11,7 +11,7 @@ call failed goes once to the next owner while slack is left.
 Breaker, per worker: a missed deadline or failed call opens it for 1, 2, 4, 8 s; afterwards it is half open and lets a sixteenth
 of the sessions through; an answer in time closes it. Misses noticed late are the fault of the gateway's own loop and do not
 count, and neither does how long anything but a live plan takes. With all breakers open the least tripped worker is used; a worker
-without connection is never used.
+without connection is never used, one that leaves only where no other stays.
 """
 
 import heapq
@@ -97,6 +97,7 @@ class _Worker:
 
     name: str
     connected: bool = False
+    leaving: bool = False  # it says so itself, and answers what it has
     lanes: defaultdict[str, _Lane] = field(default_factory=lambda: defaultdict(_Lane))  # by kind
     trips: int = 0
     opened_at: float = float("-inf")
@@ -157,7 +158,12 @@ class PlanPool:
     def connected(self, worker: str, now: float) -> Orders:
         """The link to a worker is up."""
         self._workers[worker].connected = True
+        self._workers[worker].leaving = False
         return Orders(calls=self._calls(now))
+
+    def leaves(self, worker: str, leaving: bool) -> None:
+        """A worker says whether it is about to leave."""
+        self._workers[worker].leaving = leaving
 
     def disconnected(self, worker: str, now: float) -> Orders:
         """The link to a worker is down: what it had or should have got goes to the next owner, or is given up as `unavailable`."""
@@ -237,6 +243,7 @@ class PlanPool:
     def _owner(self, session: str, failed: str | None, now: float) -> _Worker | None:
         """The worker for a session: the first by rendezvous hashing whose breaker admits it, else the least tripped one."""
         choice = [worker for worker in self._workers.values() if worker.connected and worker.name != failed]
+        choice = [worker for worker in choice if not worker.leaving] or choice
         choice.sort(key=lambda worker: _rank(session, worker.name))
         admitting = next((worker for worker in choice if worker.admits(session, now)), None)
         return admitting or min(choice, key=lambda worker: worker.trips, default=None)

@@ -39,6 +39,7 @@ class GatewaySettings:
     workers: tuple[str, ...] = ("/tmp/sideman-worker.sock",)  # paths of the workers' Unix sockets
     origins: tuple[str, ...] = (LOCAL_ORIGIN,)  # pages that may connect, exact matches; programs send no Origin and always may
     page: str | None = None  # folder with the built web client, served at / on the players' port; none: only WebSockets are answered
+    reuse_port: int = _within(0, 0, 1)  # 1: the next gateway may listen on the same port before this one leaves
     backlog: int = _within(1024, 1, 65535)  # connections waiting for accept; a thousand players may come back at once
 
     # Opening handshake

@@ -88,6 +88,7 @@ async def run(settings: WorkerSettings, *, with_parent: bool = False) -> None:
         shown = f" metrics http://{settings.metrics_host}:{worker.show_metrics(settings.metrics_host, settings.metrics_port)}/metrics"
     print(f"sideman worker: {', '.join(resident.name for resident in residents)} ready on {settings.socket}{shown}", flush=True)
     await stop.wait()
+    await worker.leave()
     server.close()
     worker.stop()
     settings.socket.unlink(missing_ok=True)

@@ -20,6 +20,9 @@ from schema.engine_messages import PlanAnswers, PlanReply, PlanRequest, WorkerSt
 
 log = logging.getLogger(__name__)
 HEADER = struct.Struct("<IQ")
+LEAVE_S = 10.0  # to answer what gateways still ask while they have nobody else
+QUIET_S = 2.0  # gateways ask once a second how a worker is, so by then they know that it leaves
+LOOK_S = 0.05
 MAX_PAYLOAD_BYTES = 1 << 20  # 128 requests of about 1.2 KiB, several times over
 
 
@@ -40,6 +43,9 @@ class Worker:
         self._rss_bytes = rss_bytes
         self._open: dict[tuple[str, int], list[_Open]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaving = False
+        self._asked_at = 0.0  # when the last plan was asked for
+        self.links = 0  # gateways that are connected
 
     def show_metrics(self, host: str, port: int) -> int:
         """Open the metrics port; the port. Raises PortProblem."""
@@ -50,6 +56,15 @@ class Worker:
         """Start the device thread; call it on the event loop's thread."""
         self._loop = asyncio.get_running_loop()
         self._device.start()
+
+    async def leave(self) -> None:
+        """Tell the gateways, and answer what they have until they ask no more: until all are gone, or have others, or time is up."""
+        self._leaving = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LEAVE_S
+        self._asked_at = loop.time()
+        while self.links and loop.time() < min(until, self._asked_at + QUIET_S):  # noqa: ASYNC110 - until nothing happens
+            await asyncio.sleep(LOOK_S)
 
     def stop(self) -> None:
         """Stop the device thread and close the metrics port."""
@@ -67,6 +82,7 @@ class Worker:
             if len(askers) == 1:
                 fresh.append(request)
         if fresh:
+            self._asked_at = asyncio.get_running_loop().time()
             self._device.submit(fresh)
         if call.requests:
             await waiting.complete.wait()
@@ -77,7 +93,7 @@ class Worker:
         residents = self._device.residents.values()
         utilisation, wait_p90_ms = self._device.load()
         return WorkerState(
-            ready=True,
+            ready=not self._leaving,
             models=[resident.info for resident in residents],
             slots=sum(resident.engine.slots for resident in residents),
             slots_used=sum(resident.scheduler.slots_used for resident in residents),
@@ -105,6 +121,7 @@ async def serve(worker: Worker, socket: Path) -> asyncio.Server:
     calls: set[asyncio.Task[None]] = set()
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        worker.links += 1
         try:
             while True:
                 length, call_id = HEADER.unpack(await reader.readexactly(HEADER.size))
@@ -117,6 +134,7 @@ async def serve(worker: Worker, socket: Path) -> asyncio.Server:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):  # cancelled when the worker stops
             return
         finally:
+            worker.links -= 1
             writer.close()
 
     try:

@@ -7,7 +7,7 @@ import random
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,28 +20,61 @@ SETTINGS = Configure(bpm=BPM, silence_beats=1, commit_beats=1, lookahead_beats=4
 
 
 @dataclass
+class ToyWorker:
+    """A worker with a cheap engine; `metrics` is host:port."""
+
+    process: asyncio.subprocess.Process
+    socket: Path
+    metrics: str
+
+
+@dataclass
+class GatewayProcess:
+    """A gateway; `metrics` is host:port."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    metrics: str
+
+    @property
+    def port(self) -> int:
+        """Where players connect."""
+        return int(self.url.rpartition(":")[2])
+
+
+@dataclass
 class Running:
-    """A gateway and its worker."""
+    """A gateway and its worker: where players connect, and host:port of their metrics."""
 
     url: str
-    gateway: str  # host:port of its metrics
+    gateway: str
     worker: str
 
 
 @asynccontextmanager
-async def house(folder: Path, *, slots: int = 32, call_ms: float = 2.0, groups: str = "near,far") -> AsyncIterator[Running]:
-    """A real gateway and a worker whose device takes as long as it is told to, as processes."""
-    sock = folder / "worker.sock"
-    async with AsyncExitStack() as stack:
-        toy = ("tests.deploy.toy_worker", "--socket", sock, "--slots", slots, "--call-ms", call_ms)
-        worker = await stack.enter_async_context(process(*toy))
-        worker_port = (await line(worker)).strip()
-        options = ("--port", 0, "--metrics-port", 0, "--worker", sock)
-        gateway = await stack.enter_async_context(process("gateway", *options, environment={"SIDEMAN_CLIENT_GROUPS": groups}))
-        found = re.search(r"(ws://\S+) metrics http://(\S+)/metrics", await line(gateway))
+async def toy_worker(socket: Path, *, slots: int = 32, call_ms: float = 2.0) -> AsyncIterator[ToyWorker]:
+    """The real worker but for its engine, whose calls last as long as they are told to."""
+    async with process("tests.deploy.toy_worker", "--socket", socket, "--slots", slots, "--call-ms", call_ms) as started:
+        yield ToyWorker(started, socket, f"127.0.0.1:{(await line(started)).strip()}")
+
+
+@asynccontextmanager
+async def gateway(sockets: list[Path], *, port: int = 0, environment: dict[str, str] | None = None) -> AsyncIterator[GatewayProcess]:
+    """A gateway that is ready."""
+    workers = [part for socket in sockets for part in ("--worker", socket)]
+    async with process("gateway", "--port", port, "--metrics-port", 0, *workers, environment=environment) as started:
+        found = re.search(r"(ws://\S+) metrics http://(\S+)/metrics", await line(started))
         assert found, "the gateway said something else"
         await until_ready(found[2])
-        yield Running(found[1], found[2], f"127.0.0.1:{worker_port}")
+        yield GatewayProcess(started, found[1], found[2])
+
+
+@asynccontextmanager
+async def house(folder: Path, *, slots: int = 32, call_ms: float = 2.0) -> AsyncIterator[Running]:
+    """One of each."""
+    socket, groups = folder / "worker.sock", {"SIDEMAN_CLIENT_GROUPS": "near,far"}
+    async with toy_worker(socket, slots=slots, call_ms=call_ms) as worker, gateway([socket], environment=groups) as front:
+        yield Running(front.url, front.metrics, worker.metrics)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ All but the engine is the real worker: socket, device thread, scheduler, metrics
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -44,7 +45,7 @@ class SlowEngine(ToyEngine):
 
 
 async def main() -> None:
-    """Serve until standard input closes."""
+    """Serve until standard input closes, or SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--slots", type=int, required=True)
@@ -57,7 +58,11 @@ async def main() -> None:
     worker.start()
     server = await serve(worker, given.socket)
     print(worker.show_metrics("127.0.0.1", 0), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await worker.leave()
     server.close()
     worker.stop()
 

@@ -212,6 +212,26 @@ def test_a_lost_connection_sends_what_it_had_to_the_next_owner_once():
     assert pool.disconnected("b", 0.05).give_ups == (GiveUp(name, 1, "unavailable"),)
 
 
+def test_a_worker_that_leaves_gets_nothing_new_while_another_stays_and_answers_what_it_has():
+    pool = pool_of("a", "b", calls_in_flight=1)
+    first, second = sessions_of(pool, "a", 2)
+    (call,) = pool.submit(request(first), 0.0).calls
+    pool.leaves("a", True)
+    assert [call.worker for call in pool.submit(request(second), 0.01).calls] == ["b"]
+    assert pool.answered("a", call.call_id, [PlanReply(first, 1)], 0.02).replies == (PlanReply(first, 1),)
+    pool.disconnected("b", 0.03)
+    assert [call.worker for call in pool.submit(request(first, seq=2), 0.03).calls] == ["a"]
+
+
+def test_a_worker_that_came_back_does_not_leave_any_more():
+    pool = pool_of("a", "b")
+    (name,) = sessions_of(pool, "a")
+    pool.leaves("a", True)
+    pool.disconnected("a", 0.0)
+    pool.connected("a", 0.1)
+    assert [call.worker for call in pool.submit(request(name), 0.2).calls] == ["a"]
+
+
 def test_no_retry_after_the_slack_is_used_up():
     pool = pool_of("a", "b")
     (name,) = sessions_of(pool, "a")

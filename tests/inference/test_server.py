@@ -6,6 +6,7 @@ import logging
 import msgspec
 import pytest
 
+from inference import server
 from inference.errors import SocketProblem
 from inference.loop import Resident
 from inference.server import HEADER, MAX_PAYLOAD_BYTES, Worker, serve
@@ -195,3 +196,33 @@ async def test_a_socket_that_cannot_be_opened_is_a_sentence(tmp_path):
         await serve(worker, path)
     assert str(caught.value).startswith(f"worker socket {path}: expected a path that can be created, got: ")
     assert str(caught.value).endswith("; choose another with --socket")
+
+
+async def test_a_worker_that_leaves_says_so_answers_what_it_has_and_goes_when_nobody_asks_any_more(house, monkeypatch):
+    monkeypatch.setattr(server, "QUIET_S", 0.1)
+    link = await house.link()
+    house.engine.gate.clear()
+    link.send(1, asked("a"))
+    assert await asyncio.to_thread(house.engine.began.wait, SOON_S)
+    leaving = asyncio.create_task(house.worker.leave())
+    link.send(2)
+    call_id, answers = await link.next()
+    assert (call_id, answers.worker.ready) == (2, False)
+    house.engine.gate.set()
+    call_id, answers = await link.next()
+    assert (call_id, len(answers.replies)) == (1, 1)
+    async with asyncio.timeout(SOON_S):
+        await leaving
+
+
+async def test_a_worker_without_gateways_goes_at_once(house, monkeypatch):
+    monkeypatch.setattr(server, "QUIET_S", 10 * SOON_S)
+    monkeypatch.setattr(server, "LEAVE_S", 10 * SOON_S)
+    link = await house.link()
+    await link.ask()
+    leaving = asyncio.create_task(house.worker.leave())
+    await link.ask()
+    assert not leaving.done()
+    await link.close()
+    async with asyncio.timeout(SOON_S):
+        await leaving
