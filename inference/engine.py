@@ -77,13 +77,13 @@ class Engine:
         nnx.replace_by_pure_dict(state, weights)
         leaves, tree = jax.tree.flatten(state)
         mesh = Mesh(np.array(self._devices), ("device",))
-        everywhere, rows, of_slots = P(), P("device"), P(None, "device")
+        everywhere, rows = P(), P("device")
         self._weights = jax.device_put([jnp.asarray(leaf, jnp.float32) for leaf in leaves], NamedSharding(mesh, everywhere))
         self.compiled = 0  # shapes compiled so far; constant after `warm_up`
         one = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
-        self._cache = jax.tree.map(lambda leaf: _on_each(leaf, 1, mesh, of_slots), one)
+        self._cache = jax.tree.map(lambda leaf: _on_each(leaf, mesh, rows), one)
         heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
-        self._heard = None if heard is None else _on_each(heard, 0, mesh, rows)
+        self._heard = None if heard is None else _on_each(heard, mesh, rows)
 
         def merged(weights: list[Array]) -> Decoder:
             self.compiled += 1  # runs once for every shape, while it is traced
@@ -95,8 +95,8 @@ class Engine:
             def on_one(weights: list[Array], cache: KeysValues, heard: Array | None, packed: Array) -> tuple[KeysValues, Array]:
                 return _advance(merged(weights), cache, heard, packed, bucket)
 
-            specs = (everywhere, of_slots, rows, rows)
-            advanced: tuple[KeysValues, Array] = jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=(of_slots, rows))(
+            specs = (everywhere, rows, rows, rows)
+            advanced: tuple[KeysValues, Array] = jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=(rows, rows))(
                 weights, cache, heard, packed
             )
             return advanced
@@ -109,7 +109,7 @@ class Engine:
 
         def copy(cache: KeysValues, packed: Int[Array, "D 2 2"]) -> KeysValues:
             self.compiled += 1
-            copied: KeysValues = jax.shard_map(kv.copy, mesh=mesh, in_specs=(of_slots, rows), out_specs=of_slots)(cache, packed)
+            copied: KeysValues = jax.shard_map(kv.copy, mesh=mesh, in_specs=(rows, rows), out_specs=rows)(cache, packed)
             return copied
 
         self._copy = jax.jit(copy, donate_argnums=0)
@@ -179,9 +179,9 @@ def _width(bucket: Bucket) -> int:
     return len(_Header._fields) + 2 * bucket.positions + 2 * bucket.decisions
 
 
-def _on_each(leaf: Array, axis: int, mesh: Mesh, spec: P) -> Array:
-    """The same array on every device, as one array that is split along `axis`."""
-    copies = jnp.concatenate([leaf] * mesh.size, axis=axis)
+def _on_each(leaf: Array, mesh: Mesh, spec: P) -> Array:
+    """The same array on every device, as one array that is split along its first axis."""
+    copies = jnp.concatenate([leaf] * mesh.size)
     return jnp.asarray(jax.device_put(copies, NamedSharding(mesh, spec)))
 
 
@@ -232,34 +232,50 @@ def _advance(
 
     fed = jnp.arange(positions)[None, :]
     position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, _NOWHERE)
-    hidden, made = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, None)
-    fresh = _keep(_empty_fresh(model, rows, positions + decisions - 1), made, position, 0)
+    near = _nothing_fed(model, rows, positions + decisions - 1)
+    hidden, fresh = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, near, 0)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
     prefix_only = head.position + head.count == 1
     chord, note = (jnp.where(prefix_only, NOTHING, jnp.take_along_axis(values, last, axis=1)[:, 0]) for values in (chords, melody))
     before = Frame(chord, note, jnp.zeros((rows, 0), jnp.int32))
     decide = partial(_decide, model, head)
+    chances = _chances(head, decisions, heard is not None)
 
-    first = decide(
-        hidden, before, head.position + head.count - 1, _Given(given[:, 0], head.given > 0, given_melody[:, 0], heard is not None)
-    )
+    def known(index: Int[Array, ""] | int) -> _Given:
+        return _Given(given[:, index], head.given > index, given_melody[:, index])
 
-    def step(carry: tuple[Fresh, Frame], index: Int[Array, ""]) -> tuple[tuple[Fresh, Frame], Frame]:
-        fresh, now = carry
+    first = decide(hidden, before, jax.tree.map(lambda leaf: leaf[0], chances), known(0))
+
+    def step(carry: tuple[Fresh, Frame], at: tuple[Int[Array, ""], _Chances]) -> tuple[tuple[Fresh, Frame], Frame]:
+        (fresh, now), (index, chances) = carry, at
         position = head.position + head.count + index
         inputs = _inputs(head, now.chord[:, None], now.melody[:, None], position[:, None], heard)
-        hidden, made = model.hidden_cached(inputs, past, cached, fresh)
-        fresh = _keep(fresh, made, position[:, None], positions + index)
-        known = _Given(given[:, index + 1], head.given > index + 1, given_melody[:, index + 1], heard is not None)
-        following = decide(hidden[:, 0], now, position, known)
+        hidden, fresh = model.hidden_cached(inputs, past, cached, fresh, positions + index)
+        following = decide(hidden[:, 0], now, chances, known(index + 1))
         return (fresh, following), following
 
     chosen = _columns(first)[:, None]
     if decisions > 1:
-        (fresh, _), later = jax.lax.scan(step, (fresh, first), jnp.arange(decisions - 1))
+        later_chances = jax.tree.map(lambda leaf: leaf[1:], chances)
+        (fresh, _), later = jax.lax.scan(step, (fresh, first), (jnp.arange(decisions - 1), later_chances), unroll=decisions <= 4)
         chosen = jnp.concatenate([chosen, jax.vmap(_columns)(later).swapaxes(0, 1)], axis=1)
-    return kv.write(cache, head.slot, fresh.position, fresh.kept), chosen
+    read_before_written = jnp.minimum(chosen.min(), 0)  # always 0; without it XLA may write first, and so would copy the whole cache
+    return kv.write(cache, head.slot + read_before_written, fresh.position, fresh.kept), chosen
+
+
+class _Chances(NamedTuple):
+    """The noise of every frame to be decided; it depends on nothing that is computed, so all of it is made at once."""
+
+    chord: Float[Array, "T B V"]
+    melody: Float[Array, "T B V"] | None  # None: the melody is known
+
+
+def _chances(head: _Header, decisions: int, melody_is_known: bool) -> _Chances:
+    frame = (head.window_start + head.position + head.count - 1)[None] + jnp.arange(decisions)[:, None]
+    seed = jnp.broadcast_to(jax.lax.bitcast_convert_type(head.seed, jnp.uint32)[None], frame.shape)
+    chord = noise(seed, frame, CHORD_PART, NUM_CHORD_ACTIONS)
+    return _Chances(chord, None if melody_is_known else noise(seed, frame, MELODY_PART, NUM_MELODY_ACTIONS))
 
 
 def _columns(frame: Frame) -> Int[Array, "B X"]:
@@ -272,8 +288,7 @@ class _Given(NamedTuple):
 
     chord: Int[Array, "B"]
     chord_counts: Bool[Array, "B"]
-    melody: Int[Array, "B"]
-    melody_counts: bool  # the same for all rows: an offline model knows all of it, an online one nothing
+    melody: Int[Array, "B"]  # counts where all of it is known: for offline models
 
 
 def _place(head: _Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:
@@ -299,29 +314,19 @@ def _inputs(
     return Inputs(chords, melody, place, position, head.density, head.style, head.beats_per_bar, told)
 
 
-def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, frame: Int[Array, "B"], known: _Given) -> Frame:
-    """One frame of every row: the committed chord or a sample, then the melody likewise. `frame` counts in the window."""
-    seed, temperature = (
-        jax.lax.bitcast_convert_type(bits, kind) for bits, kind in ((head.seed, jnp.uint32), (head.temperature, jnp.float32))
-    )
-    absolute = head.window_start + frame
-    action = choose(model.chord_logits(hidden), temperature, noise(seed, absolute, CHORD_PART, NUM_CHORD_ACTIONS), before.chord != NOTHING)
+def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, chances: _Chances, known: _Given) -> Frame:
+    """One frame of every row: the committed chord or a sample, then the melody likewise."""
+    temperature = jax.lax.bitcast_convert_type(head.temperature, jnp.float32)
+    action = choose(model.chord_logits(hidden), temperature, chances.chord, before.chord != NOTHING)
     chord = jnp.where(known.chord_counts, known.chord, value_of(action, before.chord, NUM_CHORDS))
-    if known.melody_counts:
+    if chances.melody is None:
         return Frame(chord, known.melody, jnp.zeros((len(chord), 0), jnp.int32))
     cooler = jnp.minimum(temperature, MELODY_TEMPERATURE)
     logits, sounding = model.melody_logits(hidden, chord), before.melody != NOTHING
-    action = choose(logits, cooler, noise(seed, absolute, MELODY_PART, NUM_MELODY_ACTIONS), sounding)
+    action = choose(logits, cooler, chances.melody, sounding)
     likely = likeliest(logits, sounding, GUESSES)
     return Frame(chord, value_of(action, before.melody, NUM_PITCHES), value_of(likely, before.melody[:, None], NUM_PITCHES))
 
 
-def _empty_fresh(model: Decoder, rows: int, positions: int) -> Fresh:
-    _, kv_heads, head_width = model.blocks[0].shape
-    shape = (len(model.blocks), rows, positions, kv_heads, head_width)
-    return Fresh(KeysValues(jnp.zeros(shape), jnp.zeros(shape)), jnp.full((rows, positions), _NOWHERE))
-
-
-def _keep(fresh: Fresh, made: KeysValues, position: Int[Array, "B T"], at: Int[Array, ""] | int) -> Fresh:
-    kept = jax.tree.map(lambda old, new: jax.lax.dynamic_update_slice_in_dim(old, new, at, axis=2), fresh.kept, made)
-    return Fresh(kept, jax.lax.dynamic_update_slice_in_dim(fresh.position, position, at, axis=1))
+def _nothing_fed(model: Decoder, rows: int, positions: int) -> Fresh:
+    return Fresh(kv.blank(model.sizes, rows, positions, jnp.dtype(jnp.float32)), jnp.full((rows, positions), _NOWHERE))

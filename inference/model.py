@@ -12,6 +12,7 @@ frame i is added at position i, which predicts that frame's chord. Its decode st
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -56,10 +57,10 @@ class Inputs(NamedTuple):
 
 
 class KeysValues(NamedTuple):
-    """Keys and values of some positions, per layer."""
+    """Keys and values of some positions, one array per layer, each lying as a decode step multiplies with it (see `cache`)."""
 
-    keys: Float[Array, "L B S K D"]
-    values: Float[Array, "L B S K D"]
+    keys: tuple[Float[Array, "B K D S"], ...]
+    values: tuple[Float[Array, "B K S D"], ...]
 
 
 class Fresh(NamedTuple):
@@ -135,27 +136,41 @@ def rotate(x: Float[Array, "B T N D"], position: Int[Array, "B T"]) -> Float[Arr
 class Part(NamedTuple):
     """Keys and values of one layer that may be attended to, and by which of the fed positions."""
 
-    keys: Float[Array, "B S K D"]
-    values: Float[Array, "B S K D"]
+    keys: Float[Array, "B K D S"]
+    values: Float[Array, "B K S D"]
     visible: Bool[Array, "B T S"]
 
 
 def attend(q: Float[Array, "B T H D"], parts: Sequence[Part]) -> Float[Array, "B T H D"]:
     """Softmax attention over several stretches of keys as if they were one; H / K query heads share a key/value head.
 
-    Keeping cached and fresh keys apart saves copying the cache to append to it.
+    Keeping cached and fresh keys apart saves copying the cache to append to it. The softmax is put together from the stretches' own
+    maxima and sums, so nothing is concatenated.
     """
     b, t, h, d = q.shape
-    kv_heads = parts[0].keys.shape[2]
-    grouped = (q * d**-0.5).reshape(b, t, kv_heads, h // kv_heads, d)
-    logits = [
-        jnp.where(p.visible[:, None, None], jnp.einsum("btkgd,bskd->bkgts", grouped, p.keys).astype(jnp.float32), jnp.float32(-1e30))
-        for p in parts
-    ]
-    weights = jax.nn.softmax(jnp.concatenate(logits, axis=-1), axis=-1).astype(q.dtype)
-    ends = np.cumsum([p.keys.shape[1] for p in parts])[:-1]
-    mixed = [jnp.einsum("bkgts,bskd->btkgd", w, p.values) for w, p in zip(jnp.split(weights, ends, axis=-1), parts, strict=True)]
-    return sum(mixed[1:], mixed[0]).reshape(b, t, h, d)
+    kv_heads = parts[0].keys.shape[1]
+    group = h // kv_heads
+    grouped = (q * d**-0.5).reshape(b, t, kv_heads, group, d).transpose(0, 2, 3, 1, 4).reshape(b, kv_heads, group * t, d)
+    logits = [_logits(grouped, part) for part in parts]
+    top = jax.lax.stop_gradient(reduce(jnp.maximum, [part.max(-1, keepdims=True) for part in logits]))
+    weights = [jnp.exp(part - top) for part in logits]
+    total = reduce(jnp.add, [part.sum(-1, keepdims=True) for part in weights])
+    mixed = [jnp.einsum("bkms,bksd->bkmd", w.astype(q.dtype), part.values) for w, part in zip(weights, parts, strict=True)]
+    found = (reduce(jnp.add, mixed) / total).astype(q.dtype)
+    return found.reshape(b, kv_heads, group, t, d).transpose(0, 3, 1, 2, 4).reshape(b, t, h, d)
+
+
+def _logits(grouped: Float[Array, "B K M D"], part: Part) -> Float[Array, "B K M S"]:
+    """In float32; what is not visible weighs nothing."""
+    b, t, s = part.visible.shape
+    visible = jnp.broadcast_to(part.visible[:, None, None], (b, 1, grouped.shape[2] // t, t, s)).reshape(b, 1, -1, s)
+    found = jnp.einsum("bkmd,bkds->bkms", grouped, part.keys).astype(jnp.float32)
+    return jnp.where(visible, found, jnp.float32(-1e30))
+
+
+def laid_out(key: Float[Array, "B T K D"], value: Float[Array, "B T K D"]) -> tuple[Float[Array, "B K D T"], Float[Array, "B K T D"]]:
+    """Keys and values of fed positions as `Part` and the cache hold them."""
+    return key.transpose(0, 2, 3, 1), value.transpose(0, 2, 1, 3)
 
 
 class Block(nnx.Module):
@@ -229,7 +244,7 @@ class Listener(nnx.Module):
         visible = jnp.broadcast_to(known[:, None, :], (b, s, s))
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, position)
-            x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
+            x = block.finish(x, attend(q, [Part(*laid_out(k, v), visible)]), None if key is None else jax.random.fold_in(key, index))
         return jnp.asarray(self.out(self.norm(x)) + self.ahead(pitch_classes_ahead(melody, known)))
 
 
@@ -238,6 +253,7 @@ class Decoder(nnx.Module):
 
     def __init__(self, sizes: ModelSizes, rngs: nnx.Rngs) -> None:
         e = sizes.width
+        self.sizes = sizes
         self.chord = ChordEmbedding(e, rngs)
         self.melody = MelodyEmbedding(e, rngs)
         self.place = _embed(MAX_BAR_FRAMES, e, rngs)
@@ -272,29 +288,28 @@ class Decoder(nnx.Module):
         visible = inputs.position[:, None, :] <= inputs.position[:, :, None]
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, inputs.position)
-            x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
+            x = block.finish(x, attend(q, [Part(*laid_out(k, v), visible)]), None if key is None else jax.random.fold_in(key, index))
         return jnp.asarray(self.norm(x))
 
     def hidden_cached(
-        self, inputs: Inputs, past: KeysValues, past_visible: Bool[Array, "B T S"], fresh: Fresh | None
-    ) -> tuple[Float[Array, "B T E"], KeysValues]:
-        """Hidden states of the fed positions over what is cached (`past`) and what this call has fed already (`fresh`, if anything).
+        self, inputs: Inputs, past: KeysValues, past_visible: Bool[Array, "B T S"], fresh: Fresh, at: Int[Array, ""] | int
+    ) -> tuple[Float[Array, "B T E"], Fresh]:
+        """Hidden states of the fed positions over what is cached (`past`) and what this call has fed already (`fresh`).
 
-        Returns the keys and values of the fed positions too. Padding positions are those at or beyond CACHE_POSITIONS.
+        Returns `fresh` with the fed positions from entry `at` on. Padding positions are those at or beyond CACHE_POSITIONS.
         """
         x = self.embed(inputs)
-        own = inputs.position[:, None, :] <= inputs.position[:, :, None]
+        position = jax.lax.dynamic_update_slice_in_dim(fresh.position, inputs.position, at, axis=1)
+        seen = position[:, None, :] <= inputs.position[:, :, None]
         keys, values = [], []
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, inputs.position)
-            parts = [Part(past.keys[index].astype(q.dtype), past.values[index].astype(q.dtype), past_visible), Part(k, v, own)]
-            if fresh is not None:
-                earlier = fresh.position[:, None, :] < inputs.position[:, :, None]
-                parts.append(Part(fresh.kept.keys[index], fresh.kept.values[index], earlier))
-            x = block.finish(x, attend(q, parts), None)
-            keys.append(k)
-            values.append(v)
-        return self.norm(x), KeysValues(jnp.stack(keys), jnp.stack(values))
+            key, value = laid_out(k, v)
+            keys.append(jax.lax.dynamic_update_slice_in_dim(fresh.kept.keys[index], key, at, axis=3))
+            values.append(jax.lax.dynamic_update_slice_in_dim(fresh.kept.values[index], value, at, axis=2))
+            cached = Part(past.keys[index].astype(q.dtype), past.values[index].astype(q.dtype), past_visible)
+            x = block.finish(x, attend(q, [cached, Part(keys[-1], values[-1], seen)]), None)
+        return self.norm(x), Fresh(KeysValues(tuple(keys), tuple(values)), position)
 
     def chord_logits(self, hidden: Float[Array, "*any E"]) -> Float[Array, "*any V"]:
         """One logit per chord action of the next frame, in float32."""

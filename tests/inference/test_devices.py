@@ -41,9 +41,9 @@ for devices in (jax.local_devices(), jax.local_devices()[:1]):
     engine.warm_up()
     assert (engine.devices, engine.slots) == ((8, 8) if len(devices) > 1 else (1, 3))
     if len(devices) > 1:
-        shards = engine._cache.keys.addressable_shards
+        shards = engine._cache.keys[0].addressable_shards
         assert len({shard.device for shard in shards}) == 8
-        assert {shard.data.shape[1] for shard in shards} == {2}
+        assert {shard.data.shape[0] for shard in shards} == {2}
     offline = Engine(OFFLINE_SIZES, tiny_weights(sizes=OFFLINE_SIZES), slots=2, buckets=BUCKETS, devices=devices)
     offline.warm_up()
     warm = engine.compiled, offline.compiled

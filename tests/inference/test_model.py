@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from inference.cache import gather, write
-from inference.model import CACHE_POSITIONS, Fresh, Inputs, KeysValues, Part, attend, rotate
+from inference.cache import blank, gather, write
+from inference.model import CACHE_POSITIONS, Fresh, Inputs, Part, attend, laid_out, rotate
 from schema.tokens import DENSITIES, NUM_CHORD_ACTIONS, NUM_CHORD_VALUES, NUM_MELODY_ACTIONS, NUM_MELODY_VALUES, STYLES
 from tests.tiny import SIZES, model_of, tiny_weights
 
@@ -120,15 +120,23 @@ def test_attention_over_parts_is_attention_over_the_whole():
     keys, values = rng.normal(size=(2, 1, 6, 2, 8)).astype(np.float32)
     visible = np.array([[[True, True, False, True, True, False], [True] * 6]])
     attended = jax.jit(attend)
-    whole = np.asarray(attended(q, [Part(keys, values, visible)]))
+
+    def part(keys, values, visible):
+        return Part(*laid_out(keys, values), visible)
+
+    whole = np.asarray(attended(q, [part(keys, values, visible)]))
     cuts = [slice(0, 1), slice(1, 4), slice(4, 6)]
-    parts = attended(q, [Part(keys[:, cut], values[:, cut], visible[:, :, cut]) for cut in cuts])
+    parts = attended(q, [part(keys[:, cut], values[:, cut], visible[:, :, cut]) for cut in cuts])
     np.testing.assert_allclose(whole, parts, atol=1e-6)
     loud = values.copy()
     loud[:, [2, 5]] = 1e6
-    np.testing.assert_allclose(attended(q, [Part(keys, loud, visible)])[:, 0], whole[:, 0], atol=1e-6)
+    np.testing.assert_allclose(attended(q, [part(keys, loud, visible)])[:, 0], whole[:, 0], atol=1e-6)
     weights = np.exp(keys[0, :, 0] @ q[0, 1, 1] / 8**0.5)  # query head 1 shares the first key head
     np.testing.assert_allclose(whole[0, 1, 1], weights @ values[0, :, 0] / weights.sum(), atol=1e-6)
+
+
+def nothing_fed(positions):
+    return Fresh(blank(SIZES, ROWS, positions, jnp.dtype(jnp.float32)), jnp.full((ROWS, positions), NOWHERE))
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +146,8 @@ def feed(model):
     def fed(inputs, cache, start):
         slots = jnp.array([2, 0])
         visible = jnp.broadcast_to(jnp.arange(CACHE_POSITIONS) < start, (ROWS, CHUNK, CACHE_POSITIONS))
-        hidden, made = model.hidden_cached(inputs, gather(cache, slots), visible, None)
-        return hidden, write(cache, slots, inputs.position, made), made
+        hidden, fresh = model.hidden_cached(inputs, gather(cache, slots), visible, nothing_fed(CHUNK), 0)
+        return hidden, write(cache, slots, fresh.position, fresh.kept)
 
     return jax.jit(fed)
 
@@ -154,8 +162,7 @@ def chunk_of(inputs, start, stop):
 
 def used_cache():
     """A cache with other sessions' leavings in every slot."""
-    shape = (SIZES.layers, 4, CACHE_POSITIONS, SIZES.kv_heads, SIZES.head_width)
-    return KeysValues(np.full(shape, 9.0, np.float32), np.full(shape, 9.0, np.float32))
+    return jax.tree.map(lambda leaf: leaf + 9.0, blank(SIZES, 4, CACHE_POSITIONS, jnp.dtype(jnp.float32)))
 
 
 @pytest.mark.parametrize("chunks", [(CHUNK,), (1, 7), (5, 3, 8)])
@@ -164,22 +171,21 @@ def test_cached_equals_full_however_it_is_fed(feed, full, inputs, chunks):
     cache, start, found = used_cache(), 0, []
     while start < LENGTH:
         stop = min(LENGTH, start + chunks[len(found) % len(chunks)])
-        hidden, cache, _ = feed(chunk_of(inputs, start, stop), cache, start)
+        hidden, cache = feed(chunk_of(inputs, start, stop), cache, start)
         found.append(np.asarray(hidden)[:, : stop - start])
         start = stop
     np.testing.assert_allclose(np.concatenate(found, axis=1), full(inputs), atol=2e-5)
-    for leaf in cache:
-        assert (np.asarray(leaf)[:, [1, 3]] == 9.0).all()
+    for leaf in jax.tree.leaves(cache):
+        assert (np.asarray(leaf)[[1, 3]] == 9.0).all()
 
 
 def test_what_one_call_fed_already_is_seen_by_what_it_feeds_next(model, feed, full, inputs):
     """Cache, fresh keys and the position itself together are the whole past; empty fresh entries are seen by nobody."""
-    _, cache, _ = feed(chunk_of(inputs, 0, 8), used_cache(), 0)
-    second = chunk_of(inputs, 8, 14)
-    _, _, made = feed(second, cache, 8)
-    noisy = KeysValues(*(np.where(np.arange(CHUNK)[:, None, None] < 6, leaf, np.float32(1e6)) for leaf in made))
+    _, cache = feed(chunk_of(inputs, 0, 8), used_cache(), 0)
+    rows, visible = gather(cache, np.array([2, 0])), np.broadcast_to(np.arange(CACHE_POSITIONS) < 8, (ROWS, 1, CACHE_POSITIONS))
+    hidden_cached = jax.jit(model.hidden_cached)
+    noisy = nothing_fed(CHUNK)._replace(kept=jax.tree.map(lambda leaf: leaf + 1e6, nothing_fed(CHUNK).kept))
+    _, fresh = hidden_cached(chunk_of(inputs, 8, 14), rows, visible, noisy, 0)
     next_one = Inputs(*(np.asarray(column)[:, 14:15] for column in inputs[:4]), *inputs[4:])
-    visible = np.broadcast_to(np.arange(CACHE_POSITIONS) < 8, (ROWS, 1, CACHE_POSITIONS))
-    rows = KeysValues(*(np.asarray(leaf)[:, [2, 0]] for leaf in cache))
-    hidden, _ = jax.jit(model.hidden_cached)(next_one, rows, visible, Fresh(noisy, second.position))
+    hidden, _ = hidden_cached(next_one, rows, visible, fresh, 6)
     np.testing.assert_allclose(hidden[:, 0], full(inputs)[:, 14], atol=2e-5)

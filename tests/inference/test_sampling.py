@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inference.sampling import CHORD_PART, MELODY_PART, candidate_values, choose, value_of
 from inference.sampling import noise as noise_of
@@ -12,6 +14,7 @@ from schema.tokens import HOLD_ACTION, NUM_CHORDS, NUM_PITCHES
 
 DRAWS = 4000
 noise = jax.jit(noise_of, static_argnums=(2, 3))
+gumbel = jax.jit(lambda key: jax.random.gumbel(key, (254,)))
 
 
 def keys(*pairs):
@@ -26,6 +29,14 @@ def test_noise_depends_on_seed_frame_and_part_alone():
     np.testing.assert_array_equal(alone, among[2])
     rows = {np.asarray(row).tobytes() for row in [*among, *noise(*keys((3, 50)), MELODY_PART, 9)]}
     assert len(rows) == 5
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 10_000_000), st.sampled_from((CHORD_PART, MELODY_PART)))
+def test_noise_is_that_of_jax_to_the_bit(seed, frame, part):
+    """Plans of weights that are out stay what they are; and the generator is a tested one."""
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(jnp.uint32(seed)), frame), part)
+    np.testing.assert_array_equal(noise(*keys((seed, frame)), part, 254)[0], gumbel(key))
 
 
 def test_noise_is_standard_gumbel():
