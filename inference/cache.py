@@ -9,20 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from inference.model import CACHE_POSITIONS, KeysValues
+from inference.model import CACHE_POSITIONS, KeysValues, blank
 from schema.manifest import ModelSizes
 
 
 def empty(sizes: ModelSizes, slots: int, dtype: jnp.dtype) -> KeysValues:
     """A cache of `slots` slots and one scratch slot behind them (its index is `slots`)."""
     return blank(sizes, slots + 1, CACHE_POSITIONS, dtype)
-
-
-def blank(sizes: ModelSizes, rows: int, positions: int, dtype: jnp.dtype) -> KeysValues:
-    """Zeros for so many rows and positions."""
-    keys = (rows, sizes.kv_heads, sizes.head_width, positions)
-    values = (rows, sizes.kv_heads, positions, sizes.head_width)
-    return KeysValues(*(tuple(jnp.zeros(shape, dtype) for _ in range(sizes.layers)) for shape in (keys, values)))
 
 
 def gather(cache: KeysValues, slots: Int[Array, "B"]) -> KeysValues:

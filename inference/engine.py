@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from inference import cache as kv
-from inference.model import CACHE_POSITIONS, Decoder, Fresh, Inputs, KeysValues, build
+from inference.model import CACHE_POSITIONS, NOWHERE, Decoder, Fresh, Inputs, KeysValues, build, nothing_fed
 from inference.planner import Bucket, Decision, Work
 from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, likeliest, noise, value_of
 from schema.engine_messages import unpack_values
@@ -31,7 +31,6 @@ from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACTIONS, NUM_PITCHES
 
-_NOWHERE = 2 * CACHE_POSITIONS  # position of padding: beyond the cache, seen by nobody
 GUESSES = 4  # likeliest melody values that are told of each frame
 _EARSHOTS = (CACHE_POSITIONS // 4, CACHE_POSITIONS)  # frames heard at once: a warm start needs few, a whole window all
 
@@ -231,8 +230,8 @@ def _advance(
     cached = jnp.arange(CACHE_POSITIONS)[None, None, :] < head.position[:, None, None]
 
     fed = jnp.arange(positions)[None, :]
-    position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, _NOWHERE)
-    near = _nothing_fed(model, rows, positions + decisions - 1)
+    position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, NOWHERE)
+    near = nothing_fed(model.sizes, rows, positions + decisions - 1)
     hidden, fresh = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, near, 0)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
@@ -326,7 +325,3 @@ def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, chances
     action = choose(logits, cooler, chances.melody, sounding)
     likely = likeliest(logits, sounding, GUESSES)
     return Frame(chord, value_of(action, before.melody, NUM_PITCHES), value_of(likely, before.melody[:, None], NUM_PITCHES))
-
-
-def _nothing_fed(model: Decoder, rows: int, positions: int) -> Fresh:
-    return Fresh(kv.blank(model.sizes, rows, positions, jnp.dtype(jnp.float32)), jnp.full((rows, positions), _NOWHERE))

@@ -36,6 +36,7 @@ from schema.tokens import (
 )
 
 CACHE_POSITIONS = WINDOW_FRAMES  # prefix + WINDOW_FRAMES - 1 frames: the last frame of a plan is decided, never fed
+NOWHERE = 2 * CACHE_POSITIONS  # position of padding and of what is not fed yet: beyond the cache, seen by nobody
 MAX_BAR_FRAMES = MAX_BEATS_PER_BAR * FRAMES_PER_BEAT
 _KINDS = 3  # nothing, onset, hold
 _AHEAD_FRAMES = (4, 8, 16, 32)
@@ -68,6 +69,18 @@ class Fresh(NamedTuple):
 
     kept: KeysValues
     position: Int[Array, "B S"]
+
+
+def nothing_fed(sizes: ModelSizes, rows: int, positions: int) -> Fresh:
+    """Room for so many positions of every row, none of them fed yet."""
+    return Fresh(blank(sizes, rows, positions, jnp.dtype(jnp.float32)), jnp.full((rows, positions), NOWHERE))
+
+
+def blank(sizes: ModelSizes, rows: int, positions: int, dtype: jnp.dtype) -> KeysValues:
+    """Zeros for so many rows and positions."""
+    keys = (rows, sizes.kv_heads, sizes.head_width, positions)
+    values = (rows, sizes.kv_heads, positions, sizes.head_width)
+    return KeysValues(*(tuple(jnp.zeros(shape, dtype) for _ in range(sizes.layers)) for shape in (keys, values)))
 
 
 def _kind(values: np.ndarray, count: int) -> np.ndarray:
@@ -292,9 +305,9 @@ class Decoder(nnx.Module):
         return jnp.asarray(self.norm(x))
 
     def hidden_cached(
-        self, inputs: Inputs, past: KeysValues, past_visible: Bool[Array, "B T S"], fresh: Fresh, at: Int[Array, ""] | int
+        self, inputs: Inputs, past: KeysValues | None, past_visible: Bool[Array, "B T S"] | None, fresh: Fresh, at: Int[Array, ""] | int
     ) -> tuple[Float[Array, "B T E"], Fresh]:
-        """Hidden states of the fed positions over what is cached (`past`) and what this call has fed already (`fresh`).
+        """Hidden states of the fed positions over what is cached (`past`, if anything) and what this call has fed already (`fresh`).
 
         Returns `fresh` with the fed positions from entry `at` on. Padding positions are those at or beyond CACHE_POSITIONS.
         """
@@ -307,8 +320,10 @@ class Decoder(nnx.Module):
             key, value = laid_out(k, v)
             keys.append(jax.lax.dynamic_update_slice_in_dim(fresh.kept.keys[index], key, at, axis=3))
             values.append(jax.lax.dynamic_update_slice_in_dim(fresh.kept.values[index], value, at, axis=2))
-            cached = Part(past.keys[index].astype(q.dtype), past.values[index].astype(q.dtype), past_visible)
-            x = block.finish(x, attend(q, [cached, Part(keys[-1], values[-1], seen)]), None)
+            parts = [Part(keys[-1], values[-1], seen)]
+            if past is not None and past_visible is not None:
+                parts.append(Part(past.keys[index].astype(q.dtype), past.values[index].astype(q.dtype), past_visible))
+            x = block.finish(x, attend(q, parts), None)
         return self.norm(x), Fresh(KeysValues(tuple(keys), tuple(values)), position)
 
     def chord_logits(self, hidden: Float[Array, "*any E"]) -> Float[Array, "*any V"]:

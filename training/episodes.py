@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from inference.model import Decoder, Inputs, KeysValues
+from inference.model import Decoder, Fresh, Inputs, nothing_fed
 from inference.sampling import value_of
 from schema.tokens import HOLD_ACTION, NOTHING, NUM_CHORDS
 from training.fragments import FREE, Episodes
@@ -29,29 +29,23 @@ class Judged(NamedTuple):
 def play(model: Decoder, episodes: Episodes, key: Array, temperature: float = 1.0) -> Int[Array, "B T"]:
     """Chord values the agent chooses, or that are forced on it."""
     rows, frames = episodes.melody.shape
-    _, _, kv_heads, width = _cache_shape(model, rows, frames)
     graph, state = nnx.split(model)
-    layers = len(model.blocks)
-    empty = jnp.zeros((layers, rows, frames, kv_heads, width), jnp.float32)
-    seen = jnp.arange(frames)
 
-    def step(carry: tuple[KeysValues, Array, Array, Array], t: Array) -> tuple[tuple[KeysValues, Array, Array, Array], Array]:
-        cache, chord, melody, place = carry
+    def step(carry: tuple[Fresh, Array, Array, Array], t: Array) -> tuple[tuple[Fresh, Array, Array, Array], Array]:
+        fed, chord, melody, place = carry
         agent = nnx.merge(graph, state)
         position = jnp.broadcast_to(t, (rows, 1))
         inputs = Inputs(chord[:, None], melody[:, None], place[:, None], position, *_controls(episodes))
-        visible = jnp.broadcast_to(seen < t, (rows, 1, frames))
-        hidden, fresh = agent.hidden_cached(inputs, cache, visible, None)
-        cache = KeysValues(*(jax.lax.dynamic_update_slice_in_dim(old, new, t, axis=2) for old, new in zip(cache, fresh, strict=True)))
+        hidden, fed = agent.hidden_cached(inputs, None, None, fed, t)
         logits = allow(agent.chord_logits(hidden[:, 0]), chord != NOTHING)
         action = jax.random.categorical(jax.random.fold_in(key, t), logits / temperature)
         chosen = value_of(action, chord, NUM_CHORDS)
         forced = episodes.forced[:, t]
         chord = jnp.where(forced == FREE, chosen, forced).astype(jnp.int32)
-        return (cache, chord, episodes.melody[:, t], episodes.place[:, t]), chord
+        return (fed, chord, episodes.melody[:, t], episodes.place[:, t]), chord
 
     nothing = jnp.zeros(rows, jnp.int32)
-    start = (KeysValues(empty, empty), nothing, nothing, nothing)
+    start = (nothing_fed(model.sizes, rows, frames), nothing, nothing, nothing)
     return jnp.swapaxes(jax.lax.scan(step, start, jnp.arange(frames))[1], 0, 1)
 
 
@@ -80,8 +74,3 @@ def actions_of(chords: Int[Array, "B T"]) -> Int[Array, "B T"]:
 
 def _controls(episodes: Episodes) -> tuple[Any, Any, Any]:
     return episodes.density, episodes.style, episodes.beats_per_bar
-
-
-def _cache_shape(model: Decoder, rows: int, frames: int) -> tuple[int, int, int, int]:
-    _, kv_heads, width = model.blocks[0].shape
-    return rows, frames, kv_heads, width

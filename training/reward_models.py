@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from inference.model import Block, ChordEmbedding, MelodyEmbedding, Part, attend
+from inference.model import Block, ChordEmbedding, MelodyEmbedding, Part, attend, laid_out
 from schema.grid import FRAMES_PER_BEAT
 from schema.manifest import ModelSizes
 from schema.tokens import NUM_CHORDS, NUM_PITCHES
@@ -83,7 +83,7 @@ class FragmentEncoder(nnx.Module):
         visible = jnp.ones((b, beats, beats), bool)
         for index, block in enumerate(self.blocks):
             q, k, v = block.project(x, position)
-            x = block.finish(x, attend(q, [Part(k, v, visible)]), None if key is None else jax.random.fold_in(key, index))
+            x = block.finish(x, attend(q, [Part(*laid_out(k, v), visible)]), None if key is None else jax.random.fold_in(key, index))
         return jnp.asarray(self.norm(x).mean(axis=1))
 
 

@@ -8,13 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from inference.cache import blank, gather, write
-from inference.model import CACHE_POSITIONS, Fresh, Inputs, Part, attend, laid_out, rotate
+from inference.cache import gather, write
+from inference.model import CACHE_POSITIONS, NOWHERE, Inputs, Part, attend, blank, laid_out, nothing_fed, rotate
 from schema.tokens import DENSITIES, NUM_CHORD_ACTIONS, NUM_CHORD_VALUES, NUM_MELODY_ACTIONS, NUM_MELODY_VALUES, STYLES
 from tests.tiny import SIZES, model_of, tiny_weights
 
 ROWS, LENGTH, CHUNK = 2, 24, 8
-NOWHERE = 2 * CACHE_POSITIONS
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +134,6 @@ def test_attention_over_parts_is_attention_over_the_whole():
     np.testing.assert_allclose(whole[0, 1, 1], weights @ values[0, :, 0] / weights.sum(), atol=1e-6)
 
 
-def nothing_fed(positions):
-    return Fresh(blank(SIZES, ROWS, positions, jnp.dtype(jnp.float32)), jnp.full((ROWS, positions), NOWHERE))
-
-
 @pytest.fixture(scope="module")
 def feed(model):
     """Feed up to CHUNK positions to two slots of a cache, the rest padding; compiled once."""
@@ -146,7 +141,7 @@ def feed(model):
     def fed(inputs, cache, start):
         slots = jnp.array([2, 0])
         visible = jnp.broadcast_to(jnp.arange(CACHE_POSITIONS) < start, (ROWS, CHUNK, CACHE_POSITIONS))
-        hidden, fresh = model.hidden_cached(inputs, gather(cache, slots), visible, nothing_fed(CHUNK), 0)
+        hidden, fresh = model.hidden_cached(inputs, gather(cache, slots), visible, nothing_fed(SIZES, ROWS, CHUNK), 0)
         return hidden, write(cache, slots, fresh.position, fresh.kept)
 
     return jax.jit(fed)
@@ -184,7 +179,7 @@ def test_what_one_call_fed_already_is_seen_by_what_it_feeds_next(model, feed, fu
     _, cache = feed(chunk_of(inputs, 0, 8), used_cache(), 0)
     rows, visible = gather(cache, np.array([2, 0])), np.broadcast_to(np.arange(CACHE_POSITIONS) < 8, (ROWS, 1, CACHE_POSITIONS))
     hidden_cached = jax.jit(model.hidden_cached)
-    noisy = nothing_fed(CHUNK)._replace(kept=jax.tree.map(lambda leaf: leaf + 1e6, nothing_fed(CHUNK).kept))
+    noisy = nothing_fed(SIZES, ROWS, CHUNK)._replace(kept=jax.tree.map(lambda leaf: leaf + 1e6, nothing_fed(SIZES, ROWS, CHUNK).kept))
     _, fresh = hidden_cached(chunk_of(inputs, 8, 14), rows, visible, noisy, 0)
     next_one = Inputs(*(np.asarray(column)[:, 14:15] for column in inputs[:4]), *inputs[4:])
     hidden, _ = hidden_cached(next_one, rows, visible, fresh, 6)
