@@ -132,6 +132,9 @@ class Metrics:
         self.workers_configured = self._gauge("workers", "Workers that this gateway was told of.")
         self.workers_ready = self._gauge("workers_ready", "Workers that are connected and ready.")
         self.breakers_open = self._gauge("breakers_open", "Workers that are avoided after missed deadlines.")
+        self.relief_level = self._gauge(
+            "relief_level", "What is spared under load: 0 nothing, 1 pace, 2 length and new sessions, 3 and 4 plans."
+        )
         self.pool_waiting = self._gauge("pool_waiting", "Requests in the gateway that are not sent to a worker yet.")
         self.worker_slots = self._gauge("worker_slots", "Cache slots of all connected workers.")
         self.worker_slots_used = self._gauge("worker_slots_used", "Cache slots that remember a session, at all connected workers.")

@@ -18,11 +18,12 @@ from gateway.meter import Meter, Watch
 from gateway.metrics import Metrics
 from gateway.outbox import Outbox
 from gateway.plan_pool import GiveUp
+from gateway.relief import Relief
 from gateway.session import Effects, Session
 from gateway.settings import GatewaySettings
 from gateway.tracing import Traces, Trail
 from schema import codes
-from schema.client_messages import GatewayMessage, Settings
+from schema.client_messages import GatewayMessage, Settings, Tick
 from schema.codec import decode_client, encode
 from schema.codes import Close, ErrorCode, ProtocolError
 from schema.engine_messages import ModelInfo, PlanReply
@@ -39,6 +40,7 @@ class House(Protocol):
     traces: Traces | None
     models: dict[str, ModelInfo]
     pool: LocalPool
+    relief: Relief
     now: Callable[[], float]
 
     def first_settings(self) -> Settings:
@@ -66,6 +68,7 @@ class Player:
         self._outbox = Outbox(self._limits.max_unacknowledged, self._limits.unacknowledged_timeout_s)
         self._wake = asyncio.Event()
         self._closing: Close | None = None
+        self._admitted = False  # by its first tick: before it nobody waits for chords, after it nobody is sent away for load (P12)
 
     async def play(self) -> None:
         """Serve the connection until it ends."""
@@ -165,6 +168,12 @@ class Player:
             started = perf_counter()
             message = decode_client(data, self._subprotocol)
             self._meter.received(message, perf_counter() - started)
+            self._session.relief = self._house.relief.level
+            if isinstance(message, Tick) and not self._admitted:
+                if self._house.relief.refuses_new and not self._session.holds_promise:
+                    self.leave(codes.FULL_HOUSE)
+                    return True
+                self._admitted = True
             self._carry_out(self._session.receive(message, now))
         except ProtocolError as problem:
             self.say(error_message(problem))

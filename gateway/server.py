@@ -27,6 +27,7 @@ from gateway.metrics_port import HttpAnswer, MetricsPort
 from gateway.page_sender import PageSender, read_page
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
+from gateway.relief import Relief
 from gateway.session import live_models
 from gateway.settings import OFF, GatewaySettings
 from gateway.tracing import over_http
@@ -48,6 +49,7 @@ class Gateway:
         self.models: dict[str, ModelInfo] = {}
         self.now = monotonic  # uvloop's own clock counts whole milliseconds and stands still while the loop is busy
         self.pool = LocalPool(settings, self)
+        self.relief = Relief()
         self.port = self.metrics_port = 0
         self._players: dict[str, Player] = {}
         self._seats = Seats(settings.max_sessions, settings.max_sessions_per_address)
@@ -229,7 +231,11 @@ class Gateway:
             due = self.now() + self.settings.sweep_s
             await asyncio.sleep(self.settings.sweep_s)
             now = self.now()
-            self.metrics.loop_lag.observe(max(0.0, now - due))
+            lag_s = max(0.0, now - due)
+            self.metrics.loop_lag.observe(lag_s)
+            waits_ms = [state.wait_p90_ms for state in self.pool.describe().values()]
+            self.relief.observe(max(1000.0 * lag_s, *waits_ms, 0.0), now)
+            self.metrics.relief_level.set(self.relief.level)
             self.metrics.breakers_open.set(self.pool.open_breakers())
             self.metrics.pool_waiting.set(self.pool.waiting())
             for player in list(self._players.values()):

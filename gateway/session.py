@@ -2,8 +2,9 @@
 
 A message is checked as a whole before anything is assigned, so a refused one leaves the session as it was (E2).
 
-Flow of one tick: what sounded is brought up to its frame (`jam`), then it is answered in one of four ways (T3):
+Flow of one tick: what sounded is brought up to its frame (`jam`), then it is answered in one of five ways (T3):
     listening    at once, during the initial silence
+    busy         at once, under load, while the plan held says enough (P12)
     request      to a worker, if none is under way; answered by `receive_reply` or `give_up`
     waiting      while a request is under way, so that each plan builds on the one before; a newer tick supersedes it
     superseded   waiting or under way when `history` or `reset` replaced the jam
@@ -34,6 +35,7 @@ from gateway.jam import (
     unplanned_frames,
 )
 from gateway.planning import Situation, filled, is_listening, plan_message, plan_request, planned_from, revision, timing_of
+from gateway.relief import Level, is_spared, relieved
 from gateway.resume import resume
 from gateway.warm_start import WARM_START
 from schema.client_messages import (
@@ -125,6 +127,12 @@ class Session:
         self._waiting: _Asked | None = None
         self._untold: WarmStart | None = None  # what plans bring until one of them is applied (P10)
         self._harmony: Harmony | None = None
+        self.relief = Level.NONE  # what the gateway spares now (P12)
+
+    @property
+    def holds_promise(self) -> bool:
+        """Whether the player has been given chords, here or before a `history`."""
+        return self._previous is not None or (self._jam is not None and any(self._jam.chords))
 
     def receive(self, message: ClientMessage, now: float) -> Effects:
         """Answer a client message. Raises ProtocolError, with the state untouched (E2)."""
@@ -345,6 +353,8 @@ class Session:
             self._waiting = None
         if is_listening(self._situation()):
             return (*messages, Keep(asked.seq, "listening")), None
+        if self._flight is None and is_spared(self.relief, self._situation()):
+            return (*messages, Keep(asked.seq, "busy")), None
         self._waiting = asked
         return messages, None if self._flight else self._next_request(now)
 
@@ -380,7 +390,8 @@ class Session:
         return self._jam
 
     def _situation(self) -> Situation:
-        return Situation(self._played(), self._previous, self._settings, self._seed, self._bar_line)
+        settings = relieved(self.relief, self._settings)
+        return Situation(self._played(), self._previous, settings, self._seed, self._bar_line)
 
     def _configured(self) -> Configured:
         """The settings, and the first frame of the next plan that is asked for (S1); 0 before the first tick."""

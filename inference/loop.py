@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -108,6 +108,13 @@ def look_ahead(resident: Resident) -> bool:
     return True
 
 
+class _Submitted(NamedTuple):
+    """Requests, and when they came: what they wait for a call to end is waiting too."""
+
+    at: float
+    requests: list[PlanRequest]
+
+
 class DeviceLoop:
     """Owns the device thread and the resident models."""
 
@@ -116,7 +123,7 @@ class DeviceLoop:
         self.residents = {resident.name: resident for resident in residents}
         self.metrics = EngineMetrics(self.residents)
         self._deliver = deliver
-        self._inbox: queue.SimpleQueue[list[PlanRequest] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Submitted | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
         self._compiled_when_ready = 0
         self._load = Load()
@@ -128,8 +135,8 @@ class DeviceLoop:
         self._thread.start()
 
     def submit(self, requests: list[PlanRequest]) -> None:
-        """Hand over requests from any thread; each will be answered exactly once."""
-        self._inbox.put(requests)
+        """Hand over requests from any thread; each will be answered exactly once. Their slack counts from now on."""
+        self._inbox.put(_Submitted(time.monotonic(), requests))
 
     def stop(self) -> None:
         """End the thread after the call it is in; what still waits stays unanswered."""
@@ -152,17 +159,17 @@ class DeviceLoop:
 
     def _run(self) -> None:
         while True:
-            requests: list[PlanRequest] | None = []
+            submitted: _Submitted | None = _Submitted(0.0, [])
             if all(resident.scheduler.idle for resident in self.residents.values()):
                 while self._inbox.empty() and self.load()[0] < BUSY and any(map(self._look_ahead, self.residents.values())):
                     pass
-                requests = self._inbox.get()
-            while requests is not None:
-                self._accept(requests)
+                submitted = self._inbox.get()
+            while submitted is not None:
+                self._accept(submitted)
                 if self._inbox.empty():
                     break
-                requests = self._inbox.get()
-            if requests is None:
+                submitted = self._inbox.get()
+            if submitted is None:
                 return
             self._step(min(self.residents.values(), key=lambda resident: resident.scheduler.earliest_deadline))
 
@@ -174,10 +181,9 @@ class DeviceLoop:
             self.metrics.guessed(resident.name, time.monotonic() - began)
         return guessed
 
-    def _accept(self, requests: list[PlanRequest]) -> None:
-        now = time.monotonic()
+    def _accept(self, submitted: _Submitted) -> None:
         replies: list[PlanReply] = []
-        for request in requests:
+        for request in submitted.requests:
             resident = self.residents.get(request.model)
             if resident is None:
                 names = ", ".join(self.residents)
@@ -185,7 +191,7 @@ class DeviceLoop:
                     PlanReply(request.session, request.seq, problem=f"expected one of the models {names}, got {request.model!r}")
                 )
             else:
-                superseded = resident.scheduler.add(request, now)
+                superseded = resident.scheduler.add(request, submitted.at)
                 self.metrics.answered(resident.name, superseded)
                 replies += superseded
         self._send(replies)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from inference.planner import Bucket
 
-ROWS = (4, 8, 16, 32)
+ROWS = (1, 2, 4, 8, 16)
 
 
 def _buckets() -> tuple[Bucket, ...]:
     """Decode in steps of one and four; feed up to 4 positions (a tick amended or lost) or 64 (a new or evicted session).
 
-    The smallest batch has two rows wherever XLA would otherwise copy the whole cache: on the CPU a gather of one row is a slice that is
-    read late, so the cache is copied before it is written (1.9 ms instead of 0.4 ms a step). A test holds all buckets free of such copies.
+    By measurement (docs/roofline.md): from four rows on a row costs the same in every bucket, so rows that are only padding are what costs,
+    and more than 16 rows gain nothing. Four decisions a call read a row's keys and values once instead of four times.
     """
-    decode = [Bucket(2, 1, 1), Bucket(1, 1, 4)] + [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
-    feed = [Bucket(rows, positions, 1) for positions in (4, 64) for rows in (2, 8)]
+    decode = [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
+    feed = [Bucket(rows, positions, 1) for positions in (4, 64) for rows in (1, 4)]
     return tuple(decode + feed)
 
 
@@ -28,8 +28,8 @@ class EngineSettings:
 
 
 # Eight frames a call: a live plan that arrives meanwhile waits for no more than those.
-OFFLINE = EngineSettings(4, (Bucket(2, 1, 1), Bucket(2, 1, 8), Bucket(2, 64, 1)))
-LIVE = EngineSettings(32, _buckets())
+OFFLINE = EngineSettings(4, (Bucket(1, 1, 1), Bucket(1, 1, 8), Bucket(1, 64, 1)))
+LIVE = EngineSettings(128, _buckets())  # 64 MiB for `small`
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.errors import NoSuchAddress, PortInUse
+from gateway.relief import Level
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
 from schema import codes
-from schema.client_messages import Keep, Moving, Plan, Tick
+from schema.client_messages import History, Keep, Moving, Plan, SymbolRun, Tick
 from schema.codec import JSON, MSGPACK
 from tests.doubles import SLOW_TEMPO, SOON_S
 
@@ -71,6 +72,31 @@ async def test_a_full_house_opens_and_closes_with_1013(open_house):
             assert await second.closed() == codes.FULL_HOUSE
         assert isinstance(await first.ask(Tick(1, 0)), Keep)
     assert house.metric("closes_total", code="1013") == 1
+
+
+async def test_under_load_newcomers_wait_outside_and_players_play_on(open_house):
+    """P12: plans come rarer; nobody who plays is closed, not even who still waits for a first chord; who holds chords may come back."""
+    house = await open_house(sweep_s=0.01, describe_s=0.01)
+    async with house.client() as player, house.client() as listener:
+        await player.ready()
+        assert isinstance(await player.ask(Tick(1, 0)), Plan)
+        await listener.hello()
+        assert await listener.ask(Tick(1, 0)) == Keep(1, "listening")
+        house.worker.wait_p90_ms = 50.0
+        await house.until(lambda: house.metric("relief_level") == Level.SHORT)
+        answers = [await player.ask(Tick(seq, seq - 1)) for seq in range(2, 6)]
+        assert [isinstance(answer, Plan) for answer in answers] == [False, True, False, True]
+        assert answers[0] == Keep(2, "busy")
+        assert sum(run.length for run in answers[1].chords) == 12
+        assert await listener.ask(Tick(2, 1)) == Keep(2, "listening")
+        async with house.client() as newcomer:
+            await newcomer.hello()
+            await newcomer.send(Tick(1, 0))
+            assert await newcomer.closed() == codes.FULL_HOUSE
+        async with house.client() as returning:
+            await returning.hello()
+            await returning.send(History(frame=5, first_frame=0, chords=[SymbolRun(0, 6, "C")]))
+            assert isinstance(await returning.ask(Tick(1, 6)), Plan)
 
 
 async def test_handshakes_over_the_rate_of_an_address_are_cut(open_house):

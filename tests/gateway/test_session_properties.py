@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gateway.relief import Level, relieved
 from gateway.session import Effects, Session
 from schema.client_messages import (
     Applied,
@@ -234,6 +235,10 @@ class Jamming(RuleBasedStateMachine):
         except ProtocolError:
             assert vars(session) == before
 
+    @rule(level=st.sampled_from(Level))
+    def load_changes(self, level: Level) -> None:
+        self.session.relief = level
+
     # ---- what the pool does ----
 
     @precondition(lambda self: self.request is not None)
@@ -277,6 +282,7 @@ class Jamming(RuleBasedStateMachine):
         for seq, session in itertools.product(self.open, ("s", "s/warm-start")):
             uninterrupted.give_up(session, seq, "late", self.now)
         restored = greeted(self.settings, 0, self.models)
+        uninterrupted.relief = restored.relief = Level.NONE  # under load two sessions need not be spared at the same ticks
         restored.receive(player.history(self.seed, self.bar_line, extra_frames), self.now)
         again = player.events_again()
         player.begin_frame()
@@ -324,6 +330,8 @@ class Jamming(RuleBasedStateMachine):
         for message in effects.messages:
             if isinstance(message, Keep | Plan):
                 self.open.remove(message.seq)
+            if request is None and isinstance(message, Keep) and message.reason == "busy":
+                self.check_spared()
             if isinstance(message, Plan):
                 assert request is not None
                 self.check_plan(message, request)
@@ -344,7 +352,15 @@ class Jamming(RuleBasedStateMachine):
             assert request.lookahead_frames == self.player.frame + 1 < self.settings.silence_beats * FRAMES_PER_BEAT
         else:
             assert request.first_frame == self.player.frame + 1
-            assert request.lookahead_frames >= self.settings.lookahead_beats * FRAMES_PER_BEAT
+            assert request.lookahead_frames >= relieved(self.session.relief, self.settings).lookahead_beats * FRAMES_PER_BEAT
+
+    def check_spared(self) -> None:
+        """P12: under load only, and what is spared is not missed before the next tick's plan can come."""
+        assert self.session.relief > Level.NONE
+        assert self.player is not None
+        plan = self.player.newest
+        assert plan is not None
+        assert plan.chords[-1].start + plan.chords[-1].length >= self.player.frame + 3
 
     def check_values(self, request: PlanRequest) -> None:
         """P8: known chords and melody obey the grammar and lie in the window. P10: an offline model hears all of it before the plan."""

