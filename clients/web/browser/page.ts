@@ -1,10 +1,10 @@
 /** What browser tests may ask of the page: each function plays or renders something and tells it in numbers. Shell. */
 
 import { toWav } from "../src/after/wav.ts";
-import type { Instrument, SessionRecord } from "../src/contracts.ts";
+import type { Channel, Click, Instrument, SessionRecord, Sound, Strike } from "../src/contracts.ts";
 import { createSound } from "../src/sound/sound.ts";
 import { readSoundFile } from "../src/sound/soundfile.ts";
-import { firstSound, peak, rms, type Tuning, tuningOf } from "./pitch.ts";
+import { firstSound, peak, rms, strengthAt, type Tuning, tuningOf } from "./pitch.ts";
 
 const RATE = 44100;
 const ASSETS = "/instruments/";
@@ -65,7 +65,50 @@ export interface WavHeard {
   shares: number[];
 }
 
-const functions = { renderWav, renderNote, missingBehindLoops };
+/** Something that happens to the sound at a moment of the rendering. */
+export interface Deed {
+  atS: number;
+  noteOn?: [pitch: number, velocity: number];
+  noteOff?: number;
+  chords?: Strike[];
+  clicks?: Click[];
+  volume?: [Channel, number];
+  panic?: true;
+}
+
+const STEP_S = 0.1;
+
+/**
+ * Plays a script and tells, for each tenth of a second, how strong each pitch is. No instrument is loaded, so the plain tone plays. The rendering
+ * is halted at each deed, so deeds are exact to a render quantum, as live they are exact to the moment they are called.
+ */
+async function renderScript(script: Deed[], pitches: number[], lastsS: number): Promise<Record<number, number[]>> {
+  const context = new OfflineAudioContext(1, lastsS * RATE, RATE);
+  const sound = createSound(context, { assets: ASSETS });
+  for (const deed of script) {
+    if (deed.atS === 0) perform(sound, deed);
+    else
+      context.suspend(deed.atS).then(() => {
+        perform(sound, deed);
+        return context.resume();
+      });
+  }
+  const audio = (await context.startRendering()).getChannelData(0);
+  const steps = Array.from({ length: Math.round(lastsS / STEP_S) }, (_, i) => audio.slice(i * STEP_S * RATE, (i + 1) * STEP_S * RATE));
+  const strengths = steps.map((step) => strengthAt(step, RATE));
+  return Object.fromEntries(pitches.map((pitch) => [pitch, strengths.map((strength) => strength(pitch))]));
+}
+
+function perform(sound: Sound, { noteOn, noteOff, chords, clicks, volume, panic }: Deed): void {
+  if (noteOn) sound.noteOn(...noteOn);
+  if (noteOff !== undefined) sound.noteOff(noteOff);
+  if (chords) sound.followChords(chords);
+  if (clicks) sound.followClicks(clicks);
+  if (volume) sound.setVolume(...volume);
+  if (panic) sound.allNotesOff();
+}
+
+const functions = { renderScript, renderWav, renderNote, missingBehindLoops };
 declare global {
   var workbench: Workbench;
 }

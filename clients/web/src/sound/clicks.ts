@@ -3,6 +3,8 @@
 import type { Click } from "../contracts.ts";
 
 const CLICK_S = 0.04;
+/** As loud as a loud note. */
+const CLICK_LEVEL = 0.4;
 const ACCENT_HZ = 1760;
 const PLAIN_HZ = 1175;
 /** A click that comes later than this would mislead: it is left out. */
@@ -56,6 +58,7 @@ function clickBuffer(context: BaseAudioContext, frequencyHz: number): AudioBuffe
   const { sampleRate } = context;
   const buffer = context.createBuffer(1, Math.ceil(CLICK_S * sampleRate), sampleRate);
   const audio = buffer.getChannelData(0);
-  for (let i = 0; i < audio.length; i++) audio[i] = Math.sin((2 * Math.PI * frequencyHz * i) / sampleRate) * (1 - i / audio.length) ** 4;
+  for (let i = 0; i < audio.length; i++)
+    audio[i] = CLICK_LEVEL * Math.sin((2 * Math.PI * frequencyHz * i) / sampleRate) * (1 - i / audio.length) ** 4;
   return buffer;
 }
