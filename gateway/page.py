@@ -29,8 +29,9 @@ TYPES = {
 _SQUEEZED = ("html", "js", "css", "json", "webmanifest", "svg", "txt", "md")  # the others are compressed already
 _HASHED = re.compile(r"assets/.+-[\w-]{8}\.\w+")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    # WebAssembly is for browsers that cannot decode the instruments themselves; it allows no other code than the page's own.
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _ALWAYS = (
     ("Content-Security-Policy", _POLICY),

@@ -42,7 +42,7 @@ def test_everything_may_load_from_here_only(page):
         policy = dict(page.answer(target).headers)["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; ")
         assert "http" not in policy
-        assert "unsafe" not in policy
+        assert "'unsafe-" not in policy  # WebAssembly has a word of its own
 
 
 def test_text_is_squeezed_for_who_can_read_it(page):

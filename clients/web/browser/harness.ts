@@ -15,7 +15,7 @@ export interface OpenWorkbench {
 }
 
 /** A page of the app's own origin on which `page.ts` has put what tests may ask for: `page.evaluate(() => workbench.renderNote(...))`. */
-export async function openWorkbench(): Promise<OpenWorkbench> {
+export async function openWorkbench(flags: readonly string[] = []): Promise<OpenWorkbench> {
   const server = await createServer({
     root: ROOT,
     configFile: `${ROOT}/vite.config.ts`,
@@ -23,7 +23,7 @@ export async function openWorkbench(): Promise<OpenWorkbench> {
     logLevel: "error",
   });
   await server.listen();
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
   const url = addressOf(server);
   const page = await browser.newPage();
   await page.goto(`${url}browser/workbench.html`);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { INSTRUMENTS, type Instrument } from "../src/contracts.ts";
 import { type OpenWorkbench, openWorkbench } from "./harness.ts";
-import type { Heard } from "./page.ts";
+import type { Heard } from "./page_sound.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {
@@ -43,6 +43,16 @@ test("the instruments are about as loud as each other", async () => {
   const levels: number[] = [];
   for (const instrument of INSTRUMENTS) levels.push((await render(instrument, 60, 100)).rms);
   expect(Math.max(...levels) / Math.min(...levels)).toBeLessThan(4);
+});
+
+test("a browser without Vorbis sounds the same", async () => {
+  const note = ["vibraphone", 60, 100, START_S] as const;
+  const [native, own] = await workbench.page.evaluate(
+    async ([...args]) => [await globalThis.workbench.renderNote(...args), await globalThis.workbench.renderNoteUndecoded(...args)] as const,
+    note,
+  );
+  expect(own.tuning.off).toBeCloseTo(native.tuning.off, 1);
+  expect(own.rms / native.rms).toBeCloseTo(1, 1);
 });
 
 test("the first sound is at most 700 kB away", async () => {

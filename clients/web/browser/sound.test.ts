@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Click, Strike } from "../src/contracts.ts";
 import { type OpenWorkbench, openWorkbench } from "./harness.ts";
-import type { Deed } from "./page.ts";
+import type { Deed } from "./page_sound.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {

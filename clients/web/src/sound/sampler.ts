@@ -3,27 +3,20 @@
 import type { Envelope } from "./envelope.ts";
 import { type Layer, layersFor, rateFor, readSoundFile, type SoundTable } from "./soundfile.ts";
 import { startVoice, type Voice } from "./voice.ts";
+import { decodeVorbis } from "./vorbis.ts";
 
 /** Anything that can sound a note into `output`: a sampler, or the plain tone that stands in until one is loaded. */
 export interface Player {
   start(output: AudioNode, pitch: number, velocity: number, startS: number, onEnded: () => void): Voice;
 }
 
-/** Raises an Error with one sentence when the file is missing, broken, or in a format this browser does not decode. */
+/** Raises an Error with one sentence when the file is missing, or broken. */
 export async function loadSampler(context: BaseAudioContext, url: string): Promise<Player> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`expected an instrument at ${url}, got HTTP ${response.status}: build the app again`);
   const { table, streams } = readSoundFile(new Uint8Array(await response.arrayBuffer()));
-  const buffers = await Promise.all(streams.map((stream) => decode(context, stream.buffer)));
+  const buffers = await Promise.all(streams.map((stream) => decodeVorbis(context, stream)));
   return new Sampler(table, buffers);
-}
-
-async function decode(context: BaseAudioContext, stream: ArrayBuffer): Promise<AudioBuffer> {
-  try {
-    return await context.decodeAudioData(stream);
-  } catch {
-    throw new Error("expected a browser that decodes Ogg Vorbis, got one that does not: update it (Safari from 18.4 on does)");
-  }
 }
 
 class Sampler implements Player {
