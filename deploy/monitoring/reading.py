@@ -16,6 +16,7 @@ Ask = Callable[[str], list[tuple[dict[str, str], float]]]
 FAILED_TOO_OFTEN = 0.01  # the objective
 FROM_NOTHING_TOO_OFTEN = 0.1  # the line in the panel
 FAR_ABOVE = 3.0  # a group, against the median of the others
+LONG_WAY_S = 0.05  # there and back: most of a frame at 200 BPM
 SLOW_STAGE_S = 0.02  # a plan that waits or computes for so long on average leaves too little of a frame at 200 BPM
 
 
@@ -48,7 +49,7 @@ def diagnose(reading: Mapping[str, Mapping[str, float]]) -> str:
     slowest = max(network, key=lambda group: network[group], default=None)
     stages = reading["Where plans spend their time"]
     slow_stage = max(stages.get("device", 0.0), stages.get("queue", 0.0), *reading["Device calls"].values())
-    if slowest is not None and network[slowest] > slow_stage:
+    if slowest is not None and network[slowest] > max(slow_stage, LONG_WAY_S):
         others = sorted(value for group, value in network.items() if group != slowest)
         if others and network[slowest] > FAR_ABOVE * others[len(others) // 2]:
             return f"network of {slowest}"

@@ -42,16 +42,17 @@ class Player:
             self.broken += [frame for frame, symbol in self.promised.items() if symbols.get(frame, symbol) != symbol]
             self.promised |= {frame: symbol for frame, symbol in symbols.items() if frame < message.committed_until}
 
-    async def play(self, url, at_frame=None):
-        """`at_frame` is called with each frame's number when it begins."""
+    async def play(self, url, everybody, at_leave):
+        """Wait until everybody is there, then play; `at_leave` is called in a frame in the middle."""
         loop = asyncio.get_running_loop()
         async with connect(url, name="sideman play", on_message=self.hear) as client:
             await client.configure(SETTINGS)
+            await everybody()
             start = loop.time()
             for frame in range(NUM_FRAMES):
                 await asyncio.sleep(start + frame * FRAME_S - loop.time())  # the player's clock: real time is what is tested
-                if at_frame is not None:
-                    at_frame(frame)
+                if frame == LEAVE_FRAME:
+                    at_leave()
                 if frame % 2:
                     client.jam.note(NoteEvent(frame - 1, 60 + 7 * frame % 12, True))
                 await client.send_tick(frame)
@@ -66,30 +67,34 @@ def check(players):
 
 
 async def test_the_next_gateway_takes_over_without_a_gap(tmp_path):
-    """C9: the players get `moving` and 1012 from the one, and come back to the other on the same port."""
+    """C9: the players get `moving` and 1012 from the one, and come back to the other on the same port.
+
+    The next one comes when all players have: while both listen, the kernel spreads new connections over them.
+    """
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(toy_worker(tmp_path / "worker.sock"))
         together = {"SIDEMAN_REUSE_PORT": "1"}
         old = await stack.enter_async_context(gateway([worker.socket], environment=together))
-        coming = asyncio.create_task(stack.enter_async_context(gateway([worker.socket], port=old.port, environment=together)))
+        connected = asyncio.Barrier(PLAYERS + 1)
+        there = asyncio.Event()
+
+        async def everybody():
+            await connected.wait()
+            await there.wait()
+
+        def leave():
+            if old.process.returncode is None:
+                old.process.send_signal(signal.SIGTERM)
+
         players = [Player() for _ in range(PLAYERS)]
-
-        async def leave():
-            await coming
-            old.process.send_signal(signal.SIGTERM)
-            return await old.process.wait()
-
-        leaving = []
-
-        def at_frame(frame):
-            if frame == LEAVE_FRAME:
-                leaving.append(asyncio.create_task(leave()))
-
-        await asyncio.gather(players[0].play(old.url, at_frame), *(player.play(old.url) for player in players[1:]))
-        assert await leaving[0] == 0
+        playing = [asyncio.create_task(player.play(old.url, everybody, leave)) for player in players]
+        await connected.wait()
+        await stack.enter_async_context(gateway([worker.socket], port=old.port, environment=together))
+        there.set()
+        await asyncio.gather(*playing)
+        assert await old.process.wait() == 0
     check(players)
-    assert sum(player.moved for player in players) >= 1
-    assert [player.reconnects for player in players] == [player.moved for player in players]
+    assert [(player.moved, player.reconnects) for player in players] == [(1, 1)] * PLAYERS
 
 
 async def test_the_next_worker_takes_over_without_a_gap(tmp_path):
@@ -97,13 +102,14 @@ async def test_the_next_worker_takes_over_without_a_gap(tmp_path):
     async with AsyncExitStack() as stack:
         workers = [await stack.enter_async_context(toy_worker(tmp_path / f"{name}.sock")) for name in ("old", "new")]
         house = await stack.enter_async_context(gateway([worker.socket for worker in workers]))
-        players = [Player() for _ in range(PLAYERS)]
+        everybody = asyncio.Barrier(PLAYERS).wait
 
-        def at_frame(frame):
-            if frame == LEAVE_FRAME:
+        def leave():
+            if workers[0].process.returncode is None:
                 workers[0].process.send_signal(signal.SIGTERM)
 
-        await asyncio.gather(players[0].play(house.url, at_frame), *(player.play(house.url) for player in players[1:]))
+        players = [Player() for _ in range(PLAYERS)]
+        await asyncio.gather(*(player.play(house.url, everybody, leave) for player in players))
         assert await workers[0].process.wait() == 0
     check(players)
     assert [player.reconnects for player in players] == [0] * PLAYERS
