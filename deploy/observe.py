@@ -26,7 +26,7 @@ from sideman.paths import SHIPPED_CHECKPOINTS
 WINDOW = "20s"
 RANGE = "3m"
 WARM_UP_S = 4.0
-WATCH_AFTER_S = 8.0
+LOOK_S = 0.5
 
 
 def links(page: Page, prometheus: Api) -> str:
@@ -57,7 +57,7 @@ async def observe(arguments: argparse.Namespace) -> None:
             began = time.time()
             watching = asyncio.create_task(_watch_one(address.metrics))
             await _play(address.url, arguments.sessions, arguments.seconds)
-            await watching
+            watching.cancel()
             await _tell(prometheus)
             if arguments.draw is not None:
                 from deploy.monitoring.draw import draw  # whoever does not draw needs no matplotlib
@@ -77,11 +77,13 @@ async def _play(url: str, sessions: int, seconds: float) -> None:
 
 
 async def _watch_one(metrics: str) -> None:
-    """Give one of the players a place of its own, once they have come."""
-    await asyncio.sleep(WATCH_AFTER_S)
+    """Give one of the players a place of its own, as soon as one has come."""
     request = urllib.request.Request(f"{metrics}/watch/latest", method="POST")
-    with suppress(OSError):  # nobody came: the load generator says why
-        (await asyncio.to_thread(urllib.request.urlopen, request)).close()
+    while True:
+        with suppress(OSError):  # 404 until then
+            (await asyncio.to_thread(urllib.request.urlopen, request)).close()
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def _tell(prometheus: Api) -> None:

@@ -45,4 +45,4 @@ def line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     """Time, level, what happened, then its fields; a traceback below. Text of others is quoted, so that it cannot forge a line."""
     when, level, what, trace = event.pop("timestamp"), event.pop("level"), event.pop("event"), event.pop("exception", None)
     rest = "".join(f" {name}={value!r}" for name, value in event.items())
-    return f"{when} {level} {what}{rest}" + (f"\n{trace}" if trace else "")
+    return f"{when} {level.upper()} {what}{rest}" + (f"\n{trace}" if trace else "")

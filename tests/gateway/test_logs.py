@@ -34,7 +34,7 @@ def test_json_is_one_object_a_line_with_the_fields_of_its_context(written):
 def test_text_is_one_line_for_people(written):
     logs.set_up("text", written)
     logging.getLogger("anyone").info("session began", extra={"session": "abc"})
-    assert written.getvalue().split(" ", 1)[1] == "info session began session='abc'\n"
+    assert written.getvalue().split(" ", 1)[1] == "INFO session began session='abc'\n"
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

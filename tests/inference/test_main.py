@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import sys
+import urllib.request
 
 import msgspec
 import pytest
@@ -51,11 +52,14 @@ async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, 
     socket = tmp_path / "w.sock"
     socket.touch()
     process = await asyncio.create_subprocess_exec(
-        *command(tiny_checkpoint, socket, "--checkpoint", str(tiny_offline_checkpoint), "--cache", str(compiled)),
+        *command(tiny_checkpoint, socket, "--checkpoint", str(tiny_offline_checkpoint), "--cache", str(compiled), "--metrics-port", "0"),
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(START_S):
-        assert await process.stdout.readline() == f"sideman worker: tiny, tiny-offline ready on {socket}\n".encode()
+        said, _, metrics = (await process.stdout.readline()).decode().partition(" metrics ")
+        assert said == f"sideman worker: tiny, tiny-offline ready on {socket}"
+        with await asyncio.to_thread(urllib.request.urlopen, metrics.strip()) as page:
+            assert b'sideman_engine_slots{model="tiny-offline"} 4.0' in page.read()
         assert any(compiled.iterdir())
         reader, writer = await asyncio.open_unix_connection(socket)
         call = encode_call(PlanCall([]))
