@@ -3,10 +3,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { instruments } from "./build/instruments.ts";
+import { licences } from "./build/licences.ts";
 
 export default defineConfig({
   base: "./",
-  plugins: [instruments(fileURLToPath(new URL("./public/instruments", import.meta.url)))],
+  plugins: [instruments(fileURLToPath(new URL("./public/instruments", import.meta.url))), licences()],
   resolve: { alias: { "sideman-client": fileURLToPath(new URL("../typescript/src/index.ts", import.meta.url)) } },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, outDir: "../../sideman/page", emptyOutDir: true },
   server: { proxy: { "/jam": { target: "ws://127.0.0.1:8765", ws: true } } },

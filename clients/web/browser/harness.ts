@@ -3,10 +3,9 @@
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
+import { CHROMIUM, FLAGS } from "./chromium.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"];
 
 export interface OpenWorkbench {
   page: Page;

@@ -312,6 +312,7 @@ export class App implements Actions {
       if (this.performer.phase !== "idle") keepJam(this.performer.kept(this.clock.nowS()));
       this.client.leave();
     });
+    void mayUseMidi().then((may) => may && this.openMidi());
     void interruptedJam().then((interrupted) => this.store.set({ interrupted }));
     setInterval(() => this.#tell(), 50);
   }
@@ -340,5 +341,14 @@ export class App implements Actions {
   #lightLate(): void {
     this.store.set({ lateLight: true });
     setTimeout(() => this.store.set({ lateLight: false }), LATE_LIGHT_MS);
+  }
+}
+
+/** Whether MIDI was allowed on an earlier visit, so that nobody has to be asked again. */
+async function mayUseMidi(): Promise<boolean> {
+  try {
+    return (await navigator.permissions.query({ name: "midi" as PermissionName })).state === "granted";
+  } catch {
+    return false; // a browser that knows no such permission asks when MIDI is opened
   }
 }

@@ -12,6 +12,7 @@ import type { AppState } from "./state.ts";
 import type { Store } from "./store.ts";
 import { wantsCalm } from "./theme.ts";
 
+const SEEN_NOTES = 64; // more than fit between the keys and the top
 const PAST_FRAMES = 64; // of chords to look at: the longest that may still sound
 
 /** What a picture is made of. */
@@ -26,6 +27,7 @@ export interface Scene {
 export interface Shown {
   readonly chords: readonly ChordSpan[];
   readonly lit: readonly number[];
+  readonly nowS: number; // the moment it was drawn for
 }
 
 export interface Replayed {
@@ -37,7 +39,7 @@ export interface Replayed {
 export class Picture {
   readonly lights = new Set<number>(); // pitches the player holds down
   replayed: Replayed | null = null; // a record instead of the jam
-  shown: Shown = { chords: [], lit: [] }; // what the last picture had, for whoever checks
+  shown: Shown = { chords: [], lit: [], nowS: 0 }; // what the last picture had, for whoever checks
   drawMs = 0; // of the last picture
   readonly #scene: Scene;
   readonly #stage: Stage;
@@ -62,10 +64,10 @@ export class Picture {
     const position = view.grid?.position(view.nowS) ?? 0;
     const lit = this.replayed !== null || this.#scene.performer.phase !== "idle" ? soundingAt(view.chords, position) : [];
     const { settings } = this.#scene.store.state;
-    const computer = settings.keyLabels === "keys" ? this.#scene.keyboard.labels() : new Map<number, string>();
+    const computer = settings.keyLabels === "keys" && !this.#stage.isNarrow ? this.#scene.keyboard.labels() : new Map<number, string>();
     const notes = settings.keyLabels === "all" ? "all" : settings.keyLabels === "off" ? "none" : "c";
     this.#stage.draw(view, { player: this.lights, agent: new Set(lit) }, { computer, notes });
-    this.shown = { chords: view.chords, lit };
+    this.shown = { chords: view.chords, lit, nowS: view.nowS };
     this.drawMs = performance.now() - startMs;
   }
 
@@ -134,7 +136,7 @@ export class Picture {
       lookaheadFrames: settings.lookahead_beats * FRAMES_PER_BEAT,
       commitFrames: settings.commit_beats * FRAMES_PER_BEAT,
       chords: replayed?.chords ?? (isJam ? this.#chords() : []),
-      notes: performer.performance.notes,
+      notes: performer.performance.notes.slice(-SEEN_NOTES),
       showChords: settings.showChords,
       calmMotion: settings.calmMotion || wantsCalm(),
       commitText: texts.commitLine,

@@ -17,7 +17,7 @@ export class JamBar extends JamElement {
         <button class="go" data-action="toggle" aria-pressed=${isOn} title=${texts.startHint} @click=${() => actions.toggle()}>
           ${isOn ? icons.stop : icons.play}<span>${isOn ? texts.stop : texts.start}</span></button>
         ${tempo(panel)} ${metre(panel)} ${pressed(panel, "metronome", texts.metronome, icons.metronome)}
-        <span class="wide">${preset(panel)}</span>
+        <span class="wide wider">${preset(panel)}</span>
         <span class="wide">${instrument(panel, "melody")}</span>
         <span class="wide">${instrument(panel, "chords")}</span>
         <span class="space"></span>
@@ -39,15 +39,16 @@ export class JamBar extends JamElement {
   #lamps(): TemplateResult {
     const { state } = this;
     const { texts, roundTripMs, budgetMs } = state;
-    const share = roundTripMs === null ? 0 : Math.min(1, roundTripMs / budgetMs);
-    const value = roundTripMs === null ? texts.latencyNone : texts.latencyOf(roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0), budgetMs);
+    const share = roundTripMs === null ? 0 : roundTripMs / budgetMs;
     return html`<details class="latency" data-connection=${state.connection}>
-      <summary aria-label="${texts.latency}: ${value}. ${texts.connection[state.connection]}">
-        <span class="lamp connection" title=${texts.connection[state.connection]}></span>
-        <span class="meter" data-level=${share > 1 ? "over" : share > 0.6 ? "high" : "fine"}><span class="fill" .style=${`inline-size:${share * 100}%`}></span></span>
+      <summary title="${texts.latency}">
+        <span class="hidden">${texts.latency}</span>
+        <span class="lamp connection" role="img" aria-label=${texts.connection[state.connection]} title=${texts.connection[state.connection]}></span>
+        <span class="meter" data-level=${share > 1 ? "over" : share > 0.6 ? "high" : "fine"}><span class="fill" .style=${`inline-size:${Math.min(1, share) * 100}%`}></span></span>
         <span class="value">${roundTripMs === null ? "–" : roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms</span>
-        <span class="lamp late" data-lit=${state.lateLight} title=${texts.lateFrames(state.lateFrames)}></span>
-        <span class="lamp midi" data-lit=${state.midiLight} data-ready=${state.midi.kind === "ready"} title=${texts.midi}></span>
+        <span class="lamp late" role="img" data-lit=${state.lateLight} aria-label=${texts.lateFrames(state.lateFrames)}
+          title=${texts.lateFrames(state.lateFrames)}></span>
+        <span class="lamp midi" role="img" aria-label=${texts.midi} data-lit=${state.midiLight} data-ready=${state.midi.kind === "ready"} title=${texts.midi}></span>
       </summary>
       ${this.#details()}
     </details>`;

@@ -42,8 +42,19 @@ export class JamDialogs extends JamElement {
       [texts.guidePlay, texts.guidePlayText],
     ] as const;
     return html`<ol class="steps">${steps.map(([title, text]) => html`<li><h3>${title}</h3><p>${text}</p></li>`)}</ol>
-      <footer><button @click=${() => this.actions.demo()}>${icons.listen}<span>${texts.demo}</span></button>
+      <footer>${
+        this.state.midi.kind === "off"
+          ? html`<button @click=${() => this.actions.openMidi()}>${texts.midiOpen}</button>`
+          : html`<span class="note" role="status">${this.#midi()}</span>`
+      }
+        <button @click=${() => this.actions.demo()}>${icons.listen}<span>${texts.demo}</span></button>
         <button class="go" autofocus @click=${() => this.#closed()}>${texts.guideClose}</button></footer>`;
+  }
+
+  #midi(): string {
+    const { texts, midi } = this.state;
+    if (midi.kind === "ready") return midi.ports.length === 0 ? texts.midiNone : `${texts.midi}: ${texts.midiReady(midi.ports.length)}`;
+    return midi.kind === "refused" ? texts.midiRefused : midi.kind === "unsupported" ? texts.midiUnsupported : "";
   }
 
   #help(): TemplateResult {

@@ -20,7 +20,7 @@ export class JamPanel extends JamElement {
       <header><h2>${texts.settings}</h2>
         <button class="icon" aria-label=${texts.close} @click=${() => actions.show("none")}>${icons.close}</button></header>
       <section><h3>${texts.sectionJam}</h3>
-        ${tempo(panel)} ${metre(panel)} ${flag(panel, "metronome", texts.metronome)}
+        ${tempo(panel)} ${metre(panel)} ${flag(panel, "metronome", texts.metronome)} ${flag(panel, "countIn", texts.countIn)}
         ${slider(panel, "silence_beats", texts.silence)} ${slider(panel, "lookahead_beats", texts.lookahead)}
         ${slider(panel, "commit_beats", texts.commit)} ${flag(panel, "showChords", texts.showChords)}
       </section>
@@ -56,6 +56,7 @@ export class JamPanel extends JamElement {
           <button @click=${() => actions.show("guide")}>${texts.guideTitle}</button>
           <button @click=${() => actions.show("help")}>${texts.shortcuts}</button></div>
         ${this.#open()}
+        <p class="note"><a href="licences.txt">${texts.licences}</a> · <a href="instruments/LICENCE.md">${texts.soundLicence}</a></p>
       </section>
     </aside>`;
   }

@@ -35,7 +35,7 @@ export class JamReadout extends JamElement {
     const { texts, phase, isReplaying, beatsLeft, beat, chord, next, settings } = this.state;
     const dots = Array.from({ length: settings.beats_per_bar }, (_, index) => index + 1);
     return html`<div class="beats" aria-hidden="true">${dots.map((each) => html`<span class="dot" data-on=${beat?.beat === each} data-first=${each === 1}></span>`)}</div>
-      ${phase === "armed" ? html`<p class="prompt">${texts.armed}</p>` : nothing}
+      ${phase === "armed" ? html`<p class="prompt">${texts.armed} <strong>${beat?.beat ?? ""}</strong></p>` : nothing}
       ${phase === "listening" ? html`<p class="prompt listening">${texts.listening} <strong>${beatsLeft}</strong></p>` : nothing}
       ${
         phase === "playing" || isReplaying || (phase === "listening" && next !== null)

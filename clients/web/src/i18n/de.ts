@@ -113,6 +113,8 @@ export const de: Texts = {
   share: "Link zu dieser Einstellung kopieren",
   shared: "Link kopiert.",
   reset: "Zurück zum Anfang",
+  licences: "Lizenzen",
+  soundLicence: "Lizenz der Klänge",
   sectionJam: "Die Session",
   sectionModel: "Der Begleiter",
   sectionSound: "Klang",

@@ -104,6 +104,8 @@ export const en = {
   share: "Copy link to this set-up",
   shared: "Link copied.",
   reset: "Back to defaults",
+  licences: "Licences",
+  soundLicence: "Licence of the sounds",
   sectionJam: "The jam",
   sectionModel: "The accompanist",
   sectionSound: "Sound",

@@ -42,4 +42,5 @@ test("bar lines need not be multiples of the bar", () => {
 test("nothing if nothing was ever planned, or no whole bar", () => {
   expect(standIn(frames(["N", 64, false]), 0, BAR)).toEqual([]);
   expect(standIn(frames(["C", 7, true], ["C", 40, false]), 0, BAR)).toEqual([]);
+  expect(standIn(frames(["N", 12, true], ["C", 10, true], ["C", 40, false]), 0, BAR)).toEqual([]);
 });

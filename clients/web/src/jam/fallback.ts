@@ -4,7 +4,7 @@ import { type ChordRun, NO_CHORD, type Sounding } from "sideman-client";
 
 /**
  * Chords of our own for the bars after the plan has run out, or none while there is nothing to do: the frame that begins next is
- * planned, or less than a bar has passed since the plan ran out, or nothing was ever planned.
+ * planned, or less than a bar has passed since the plan ran out, or no whole bar of chords was ever planned.
  */
 export function standIn(frames: readonly Sounding[], barLine: number, barFrames: number): readonly ChordRun[] {
   const lastPlanned = frames.findLastIndex((each) => each.planned);
@@ -13,8 +13,10 @@ export function standIn(frames: readonly Sounding[], barLine: number, barFrames:
   const modelEnd = barLineAtOrBefore(lastPlanned + 1, barLine, barFrames);
   const modelStart = modelEnd - barFrames;
   if (modelStart < 0) return [];
+  const bar = frames.slice(modelStart, modelEnd);
+  if (bar.some((each) => each.symbol === NO_CHORD)) return []; // the silence at the beginning: better the one chord there is
   const start = barLineAtOrBefore(now, barLine, barFrames);
-  return [...copyOf(frames.slice(modelStart, modelEnd), start), ...copyOf(frames.slice(modelStart, modelEnd), start + barFrames)];
+  return [...copyOf(bar, start), ...copyOf(bar, start + barFrames)];
 }
 
 export function barLineAtOrBefore(frame: number, barLine: number, barFrames: number): number {
@@ -27,7 +29,7 @@ function copyOf(bar: readonly Sounding[], start: number): ChordRun[] {
   for (const [index, { symbol, pitches, struck }] of bar.entries()) {
     const last = runs.at(-1);
     if (last !== undefined && !struck && last.symbol === symbol) last.length += 1;
-    else runs.push({ start: start + index, length: 1, symbol, pitches: [...pitches], onset: symbol !== NO_CHORD });
+    else runs.push({ start: start + index, length: 1, symbol, pitches: [...pitches], onset: true });
   }
   return runs;
 }

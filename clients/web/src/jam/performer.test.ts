@@ -113,13 +113,24 @@ describe("before the first note", () => {
   });
 
   test("G1 without a metronome that note is the beginning", () => {
-    stand = new Stand({ ...SETTINGS, metronome: false });
+    stand = new Stand({ ...SETTINGS, metronome: false, countIn: false });
     stand.performer.start(0);
     stand.run(1.23);
     stand.play(60);
     expect(stand.performer.grid?.originS).toBeCloseTo(1.23);
     expect(stand.clicks).toEqual([]);
   });
+});
+
+test("a count-in clicks until the first note, also when the metronome is off", () => {
+  stand = new Stand({ ...SETTINGS, metronome: false });
+  stand.performer.start(0);
+  stand.run(1);
+  expect(stand.clicks.length).toBeGreaterThan(0);
+  stand.play(60);
+  stand.run(1.1);
+  expect(stand.clicks).toEqual([]);
+  expect(stand.performer.grid?.originS).toBeCloseTo(0.15);
 });
 
 describe("in the jam", () => {

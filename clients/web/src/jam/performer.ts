@@ -4,7 +4,7 @@
  *     idle --start--> armed --first note--> listening --silence over--> playing --stop--> idle
  *
  * `armed`: the metronome runs, nothing is sent. The first note sets the grid: frame 0 is the bar line at or before it, or that note
- * itself when the metronome is off (G1). From then on every frame is decided shortly before it begins, so that its chord can be given
+ * itself when nothing clicks (G1). From then on every frame is decided shortly before it begins, so that its chord can be given
  * to the audio clock in time, and reported by one tick at its start. What a plan commits to goes to the audio clock as it arrives.
  */
 
@@ -189,10 +189,15 @@ export class Performer {
     this.#sound.followChords(strikesOf(frames, jam.frames[first - 1], grid, (frame) => this.isBarLine(frame)));
   }
 
+  /** The count-in clicks until the first note, whether or not the metronome goes on after it. */
+  get #isClicking(): boolean {
+    return this.#settings.metronome || (this.#settings.countIn && this.phase === "armed");
+  }
+
   #click(nowS: number, grid: Grid): void {
     if (this.#clickedUntilS - nowS > CLICKS_AHEAD_S * 0.8) return;
     this.#clickedUntilS = nowS + CLICKS_AHEAD_S;
-    if (!this.#settings.metronome) {
+    if (!this.#isClicking) {
       this.#sound.followClicks([]);
       return;
     }
@@ -202,13 +207,14 @@ export class Performer {
 
   /** G1: the first note opens the silence. */
   #open(timeS: number): void {
-    const { bpm, metronome } = this.#settings;
+    const { bpm } = this.#settings;
     let originS = timeS;
-    if (metronome && this.grid !== null) {
+    if (this.#isClicking && this.grid !== null) {
       const frame = this.grid.frame(timeS + EARLY_S);
       originS = this.grid.timeS(barLineAtOrBefore(frame, 0, this.barFrames));
     }
     this.grid = Grid.from(originS, bpm);
+    this.#clickedUntilS = 0;
     this.#metre = [this.#metreMark()];
     this.#startedAt = new Date().toISOString();
     this.#enter("listening");

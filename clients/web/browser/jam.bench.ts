@@ -1,0 +1,108 @@
+/** How fast the page is, as a table: what it weighs, how long a picture takes, what a key press costs, what half an hour leaves behind. Shell. */
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, test } from "vitest";
+import { CHROMIUM, FLAGS } from "./chromium.ts";
+import { openWorkbench } from "./harness.ts";
+import { playTune, plugInKeyboard } from "./player.ts";
+import { Service } from "./service.ts";
+
+const PAGE = fileURLToPath(new URL("../../../sideman/page/", import.meta.url));
+const rows: (readonly [what: string, measured: string, budget: string])[] = [];
+
+let service: Service;
+let browser: Browser;
+
+beforeAll(async () => {
+  service = await Service.start();
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+});
+afterAll(async () => {
+  await browser?.close();
+  await service?.stop();
+  const lines = rows.map((row) => `| ${row.join(" | ")} |`);
+  console.log(["| | measured | budget |", "|---|---:|---:|", ...lines].join("\n"));
+});
+
+const kB = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+const quantile = (values: readonly number[], share: number) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+
+test("weight", () => {
+  const scripts = readdirSync(`${PAGE}assets`).filter((name) => name.endsWith(".js"));
+  const weights = scripts.map((name) => gzipSync(readFileSync(`${PAGE}assets/${name}`)).length);
+  rows.push(["JavaScript, all of it, gzip", kB(weights.reduce((sum, weight) => sum + weight, 0)), "60 kB"]);
+  rows.push(["first sound (grand piano)", kB(statSync(`${PAGE}instruments/piano.sound`).size), "700 kB"]);
+});
+
+test("a jam", async () => {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  await plugInKeyboard(page);
+  await page.goto(`${service.url}#bpm=120&silence_beats=2`);
+  await page.waitForFunction(() => Object.values(window.sideman.store.state.instruments).every((state) => state === "ready"));
+  await page.evaluate(() => {
+    window.sideman.show("none");
+    window.sideman.openMidi();
+    window.sideman.toggle();
+  });
+  await page.waitForFunction(() => window.sideman.store.state.phase === "armed");
+  await page.evaluate(() => {
+    const draws: number[] = [];
+    const presses: number[] = [];
+    const look = () => {
+      draws.push(window.sideman.picture.drawMs);
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+    const { sound } = window.sideman;
+    const noteOn = sound.noteOn.bind(sound);
+    sound.noteOn = (...note) => {
+      noteOn(...note);
+      const { event } = window;
+      if (event instanceof KeyboardEvent) presses.push(performance.now() - event.timeStamp);
+    };
+    Object.assign(window, { measured: { draws, presses } });
+  });
+  const playing = playTune(page, 25);
+  for (let press = 0; press < 60; press++) {
+    await page.keyboard.press("asdfghjk"[press % 8] as string);
+    await page.waitForTimeout(200); // a player's pace
+  }
+  await playing;
+  const { draws, presses } = await page.evaluate(
+    () => (window as unknown as { measured: { draws: number[]; presses: number[] } }).measured,
+  );
+  const mean = draws.reduce((sum, ms) => sum + ms, 0) / draws.length;
+  rows.push(["a picture in a jam, mean", `${mean.toFixed(2)} ms`, "2 ms"]);
+  rows.push(["the same, 99th percentile", `${quantile(draws, 0.99).toFixed(2)} ms`, ""]);
+  rows.push(["key press to sound given to the audio clock, p50", `${quantile(presses, 0.5).toFixed(2)} ms`, "5 ms"]);
+  rows.push(["the same, p95", `${quantile(presses, 0.95).toFixed(2)} ms`, ""]);
+  await page.close();
+});
+
+test("half an hour", async () => {
+  const workbench = await openWorkbench();
+  const { page } = workbench;
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await page.goto(`${workbench.url}browser/half_hour.html`);
+  await page.waitForFunction(() => "simulation" in globalThis);
+  await page.evaluate(() => {
+    globalThis.simulation.running = globalThis.simulation.start();
+  });
+  const session = await page.context().newCDPSession(page);
+  const heapBytes = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    return (await session.send("Runtime.getHeapUsage")).usedSize;
+  };
+  const advance = (minutes: number) => page.evaluate((each) => globalThis.simulation.running?.advance(each), minutes);
+  await advance(5);
+  const before = await heapBytes();
+  for (let part = 0; part < 5; part++) await advance(5);
+  const after = await heapBytes();
+  rows.push(["heap after 5 minutes of a jam", `${(before / 1e6).toFixed(2)} MB`, ""]);
+  rows.push(["heap after 30 minutes", `${(after / 1e6).toFixed(2)} MB`, "flat"]);
+  await workbench.close();
+});

@@ -1,0 +1,35 @@
+/** A Vite plugin: whatever of other people's code is in the bundle, its licence is beside it. Shell. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Plugin } from "vite";
+
+const FILE = "licences.txt";
+const NAMES = ["LICENSE", "LICENSE.md", "LICENCE", "license"];
+
+export function licences(): Plugin {
+  return {
+    name: "licences",
+    apply: "build",
+    generateBundle(_, bundle) {
+      const modules = Object.values(bundle).flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
+      const packages = new Set(modules.map(packageOf).filter((folder) => folder !== null));
+      const texts = [...packages].sort().map(licenceOf);
+      this.emitFile({ type: "asset", fileName: FILE, source: texts.join("\n\n") });
+    },
+  };
+}
+
+/** Folder of the package a module is from; null for our own. */
+export function packageOf(module: string): string | null {
+  const found = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(module);
+  return found?.[1] ?? null;
+}
+
+function licenceOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const path = NAMES.map((each) => join(folder, each)).find(existsSync);
+  if (path === undefined)
+    throw new Error(`expected a licence in ${dirname(folder)}, got none for ${name}: name its file in build/licences.ts`);
+  return `${name} ${version} (${license})\n\n${readFileSync(path, "utf8").trim()}`;
+}
