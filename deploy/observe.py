@@ -27,6 +27,7 @@ WINDOW = "20s"
 RANGE = "3m"
 WARM_UP_S = 4.0
 LOOK_S = 0.5
+LEAVING_S = 4.0  # of the generator, after the last tick
 
 
 def links(page: Page, prometheus: Api) -> str:
@@ -54,16 +55,17 @@ async def observe(arguments: argparse.Namespace) -> None:
                 f"observe: {arguments.sessions} players at {address.url} for {arguments.seconds:g} s; Prometheus: {prometheus.url}",
                 flush=True,
             )
-            began = time.time()
             watching = asyncio.create_task(_watch_one(address.metrics))
             await _play(address.url, arguments.sessions, arguments.seconds)
+            ended = time.time() - LEAVING_S
             watching.cancel()
             await _tell(prometheus)
             if arguments.draw is not None:
                 from deploy.monitoring.draw import draw  # whoever does not draw needs no matplotlib
 
                 for page in PAGES:
-                    draw(arguments.draw / f"{page.uid}.png", page, prometheus, start=began, end=time.time(), rate_interval=WINDOW)
+                    picture = arguments.draw / f"{page.uid}.png"
+                    draw(picture, page, prometheus, start=ended - arguments.seconds - WARM_UP_S, end=ended, rate_interval=WINDOW)
             if not arguments.once:
                 await _until_stopped(address.url, prometheus)
 

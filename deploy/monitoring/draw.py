@@ -14,6 +14,7 @@ from deploy.monitoring.reading import named, written
 COLUMNS = 2
 ROW_INCHES, WIDTH_INCHES = 2.6, 13.0
 POINTS = 150
+MANY = 4
 
 
 def draw(path: Path, page: Page, prometheus: Api, *, start: float, end: float, rate_interval: str) -> None:
@@ -46,9 +47,16 @@ def _figures(axes: Axes, panel: Panel, prometheus: Api, at: float, rate_interval
 
 def _curve(axes: Axes, panel: Panel, prometheus: Api, start: float, end: float, rate_interval: str) -> None:
     """A panel that is some lines over time."""
-    for query in panel.queries:
-        for labels, points in prometheus.over(filled(query.expression, rate_interval), start, end, (end - start) / POINTS):
-            axes.plot([moment - start for moment, _ in points], [value for _, value in points], label=named(query.legend, labels), lw=1.3)
+    step_s = (end - start) / POINTS
+    lines = [
+        (named(query.legend, labels), points)
+        for query in panel.queries
+        for labels, points in prometheus.over(filled(query.expression, rate_interval), start, end, step_s)
+    ]
+    if len(lines) > MANY:  # those that only say that nothing happened would hide the others
+        lines = [(name, points) for name, points in lines if any(value > 0 for _, value in points)]
+    for name, points in lines:
+        axes.plot([moment - start for moment, _ in points], [value for _, value in points], label=name, lw=1.3)
     if panel.limit is not None:
         axes.axhline(panel.limit, color="tab:red", lw=0.8, ls="--")
     axes.set_title(panel.title, fontsize=10, loc="left")

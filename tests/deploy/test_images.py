@@ -68,6 +68,18 @@ def test_an_unknown_kind_is_one_sentence(tmp_path):
 
 @pytest.mark.slow
 @needs_uv
+def test_our_own_wheel_is_the_same_byte_for_byte_each_time(tmp_path):
+    built = []
+    for number in "12":
+        done = run("uv", "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / number), SOURCE_DATE_EPOCH="1760000000")
+        assert done.returncode == 0, done.stderr
+        (wheel,) = (tmp_path / number).glob("*.whl")
+        built.append(wheel.read_bytes())
+    assert built[0] == built[1]
+
+
+@pytest.mark.slow
+@needs_uv
 def test_what_the_gateways_image_installs_serves_and_has_no_jax(tmp_path):
     """Its health check is the image's own, on the port of the gateway that was started."""
     python = installed("gateway", tmp_path)
