@@ -60,12 +60,12 @@ def measure(config: "RlConfig", num_steps: int) -> RlReport:
         began = time.perf_counter()
         chords = jax.block_until_ready(step.play(apprentice.agent, episodes, jax.random.key(number)))
         played = time.perf_counter()
-        apprentice, _ = jax.block_until_ready(step.learn(apprentice, step.fixed, episodes, chords))
+        apprentice, _ = jax.block_until_ready(step.learn(apprentice, step.fixed, episodes, chords, 1.0))
         if number >= WARM_UP_STEPS:
             took["rollout"] += (played - began) / num_steps
             took["update"] += (time.perf_counter() - played) / num_steps
         elif number == 0:
-            cost: Any = step.learn.lower(apprentice, step.fixed, episodes, chords).cost_analysis()
+            cost: Any = step.learn.lower(apprentice, step.fixed, episodes, chords, 1.0).cost_analysis()
             update_flop = cost["flops"] / 1e9
     rate = matmul_gflop_per_s()
     return RlReport(

@@ -30,11 +30,11 @@ _SEED = 909
 
 Kind = Literal["people", "floor", "live", "offline"]  # who chose chords: people, no model, one that plays along, one that hears all
 
-_TONES = np.zeros((NUM_CHORD_VALUES, 12), bool)  # chord value x pitch class: is a tone of it
+CHORD_TONES = np.zeros((NUM_CHORD_VALUES, 12), bool)  # chord value x pitch class: is a tone of it
 for _value in range(1, NUM_CHORD_VALUES):
     _chord = chord_of(_value)
     assert _chord is not None
-    _TONES[_value, list(pitch_classes(_chord))] = True
+    CHORD_TONES[_value, list(pitch_classes(_chord))] = True
 
 
 class Planning(NamedTuple):
@@ -118,7 +118,7 @@ class _Tally(NamedTuple):
 def in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     """For every frame with a note and a chord: whether the note is a chord tone."""
     both = (melody != NOTHING) & (chords != NOTHING)
-    return np.asarray(_TONES[chords[both], _pitch_class(melody[both])])
+    return np.asarray(CHORD_TONES[chords[both], _pitch_class(melody[both])])
 
 
 def figures(songs: Sequence[Accompanied], human: Sequence[Accompanied] | None = None) -> Figures:
@@ -202,7 +202,7 @@ def _counts(song: Accompanied) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]
     onsets = onsets[onsets >= song.first]
     on_bar, on_beat = (int((onsets % frames == 0).sum()) for frames in (bar, FRAMES_PER_BEAT))
     distinct = len(np.unique((chords[chords != NOTHING] - 1) % NUM_CHORDS))
-    silent, tones = int((chords == NOTHING).sum()), int(_TONES[chords].sum())
+    silent, tones = int((chords == NOTHING).sum()), int(CHORD_TONES[chords].sum())
     fits = (len(chords), len(hits), int(hits.sum()), len(first_hits), int(first_hits.sum()))
     return (
         (*fits, silent, distinct, len(onsets), on_bar, on_beat, tones),
@@ -232,7 +232,7 @@ def _by_beat(song: Accompanied, num_beats: int) -> tuple[np.ndarray, np.ndarray]
     melody, chords = (np.resize(values[song.first :], num_frames) for values in (song.melody, song.chords))
     there = np.arange(num_frames) < len(song.melody) - song.first
     both = there & (melody != NOTHING) & (chords != NOTHING)
-    fits = both & _TONES[chords, _pitch_class(melody)]
+    fits = both & CHORD_TONES[chords, _pitch_class(melody)]
     judged, hits = (mask.reshape(num_beats, FRAMES_PER_BEAT).sum(axis=1) for mask in (both, fits))
     return judged, hits
 

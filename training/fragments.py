@@ -55,10 +55,16 @@ def long_enough(songs: Sequence[Song], frames: int = WINDOW_FRAMES) -> list[Song
     return [song for song in songs if len(song.melody) >= frames]
 
 
-def random_pairs(songs: Sequence[Song], weights: np.ndarray, rows: int, frames: int, *, seed: int, step: int) -> Pairs:
-    """Fragments of `frames` frames in which enough sounds; `weights` [songs] sum to 1, all songs are long enough."""
+def random_pairs(songs: Sequence[Song], weights: np.ndarray, rows: int, frames: int, *, seed: int, step: int, together: int = 1) -> Pairs:
+    """Fragments of `frames` frames in which enough sounds; `weights` [songs] sum to 1, all songs are long enough.
+
+    So many rows in a row (`together`, a divisor of `rows`) are of one song in one key: who tells them apart must hear more than the key.
+    """
     rng = np.random.default_rng((seed, step, frames))
-    cut = [_pair(songs[index], frames, rng) for index in rng.choice(len(songs), rows, p=weights)]
+    cut = []
+    for index in rng.choice(len(songs), rows // together, p=weights):
+        semitones = int(rng.choice(TRANSPOSITIONS))
+        cut += [_pair(songs[index], frames, rng, semitones) for _ in range(together)]
     return Pairs(*(np.stack(column).astype(np.int32) for column in zip(*cut, strict=True)))
 
 
@@ -66,11 +72,11 @@ def held_out_pairs(songs: Sequence[Song], frames: int, count: int) -> Pairs:
     """At most `count` fragments at even distances over the songs, no two of the same song while there are songs enough."""
     rng = np.random.default_rng(frames)
     chosen = [songs[index * len(songs) // count % len(songs)] for index in range(count)] if songs else []
-    cut = [_pair(song, frames, rng, transpose=False) for song in chosen]
+    cut = [_pair(song, frames, rng, 0) for song in chosen]
     return Pairs(*(np.stack(column).astype(np.int32) for column in zip(*cut, strict=True)))
 
 
-def _pair(song: Song, frames: int, rng: np.random.Generator, *, transpose: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def _pair(song: Song, frames: int, rng: np.random.Generator, semitones: int) -> tuple[np.ndarray, np.ndarray]:
     """Melody and chords of one fragment; after some attempts one in which little sounds will do."""
     starts = (len(song.melody) - frames) // FRAMES_PER_BEAT + 1
     for _ in range(_ATTEMPTS):
@@ -78,7 +84,6 @@ def _pair(song: Song, frames: int, rng: np.random.Generator, *, transpose: bool 
         melody, chords = (values[start : start + frames] for values in (song.melody, song.chords))
         if min((melody != NOTHING).mean(), (chords != NOTHING).mean()) >= _MUST_SOUND:
             break
-    semitones = int(rng.choice(TRANSPOSITIONS)) if transpose else 0
     return transpose_melody(melody, semitones), transpose_chords(chords, semitones)
 
 

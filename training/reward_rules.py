@@ -9,6 +9,8 @@ whole stretch did, spread over it), so that the advantage finds the choice. What
     repetition   the same chord struck again more than four times in a row: .1 for each time from the first on, when the fifth comes
     overlong     the same chord for more than eight beats, held or struck again: .1 a frame beyond (so one chord for ever costs)
     off_bar      a chord struck off the bar line: .05 on a beat, .2 off every beat
+    accent       a note that began on a beat, or has lasted one, over a chord it is no tone of: .05 a frame. Passing notes are free. The
+                 nearest of all rules to what note-in-chord measures, and the answer to players who asked for chords that fit
     phrase       a four-bar phrase begins without a new chord: .25; eight bars begin with a chord that neither returns (the one that opened
                  the eight before, or the row's most frequent so far) nor resolves (down a fifth, or up a step to its root): .25
 """
@@ -20,7 +22,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from schema.grid import FRAMES_PER_BEAT
-from schema.tokens import NOTHING, NUM_CHORDS, NUM_QUALITIES
+from schema.tokens import NOTHING, NUM_CHORDS, NUM_PITCHES, NUM_QUALITIES
+from training.evaluate import CHORD_TONES
 
 _SILENT_FROM = 8
 _SILENT_SHARE = 0.04
@@ -39,6 +42,7 @@ class Rules(NamedTuple):
     repetition: Float[Array, "B T"]
     overlong: Float[Array, "B T"]
     off_bar: Float[Array, "B T"]
+    accent: Float[Array, "B T"]
     phrase: Float[Array, "B T"]
 
 
@@ -53,6 +57,7 @@ def rules(
         _repetition(chords),
         _overlong(chords),
         _off_bar(chords, place),
+        _accent(chords, melody, place),
         _phrase(chords, place, bar),
     )
     return Rules(*(jnp.where(free, reward, 0.0) for reward in found))
@@ -127,6 +132,24 @@ def _off_bar(chords: Int[Array, "B T"], place: Int[Array, "B T"]) -> Float[Array
     struck = _struck(chords)
     on_beat = place % FRAMES_PER_BEAT == 0
     return -jnp.where(struck & ~on_beat, 0.2, jnp.where(struck & (place != 0), 0.05, 0.0))
+
+
+def _accent(chords: Int[Array, "B T"], melody: Int[Array, "B T"], place: Int[Array, "B T"]) -> Float[Array, "B T"]:
+    """A note's age and whether it began on a beat go along with it."""
+    begins, on_beat = (melody > NOTHING) & (melody <= NUM_PITCHES), place % FRAMES_PER_BEAT == 0
+
+    def step(state: tuple[Array, Array], frame: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        age, accented = state
+        begins, on_beat = frame
+        age = jnp.where(begins, 0, age + 1)
+        accented = jnp.where(begins, on_beat, accented)
+        return (age, accented), accented | (age >= FRAMES_PER_BEAT)
+
+    start = (jnp.zeros(len(chords), jnp.int32), jnp.zeros(len(chords), bool))
+    accented = jnp.swapaxes(jax.lax.scan(step, start, (begins.T, on_beat.T))[1], 0, 1)
+    pitch_class = (melody - 1) % NUM_PITCHES % 12
+    fits = jnp.asarray(CHORD_TONES)[chords, pitch_class]
+    return -0.05 * (accented & (melody != NOTHING) & (chords != NOTHING) & ~fits)
 
 
 def _phrase(chords: Int[Array, "B T"], place: Int[Array, "B T"], bar: Int[Array, "B T"]) -> Float[Array, "B T"]:

@@ -37,11 +37,19 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clip_norm: float
     discount: float
     trace: float
-    teacher_weight: float
+    teacher_weight: float  # at first
+    teacher_weight_last: float  # after `teacher_steps`, linearly reached
+    teacher_steps: int
     entropy_weight: float
     melody_weight: float
     adversary_weight: float = 0.0
     adversary_learning_rate: float = 3e-4
+
+
+def teacher_weight(learning: Learning, step: int) -> float:
+    """Of the teacher's term in a step."""
+    passed = min(1.0, step / max(1, learning.teacher_steps))
+    return learning.teacher_weight + passed * (learning.teacher_weight_last - learning.teacher_weight)
 
 
 class Critic(nnx.Module):
@@ -118,7 +126,9 @@ class Step:
         self.fresh = self.fresh._replace(adversary=weights, moments=moments)
         self.tell_apart = jax.jit(self._tell_apart)
 
-    def _learn(self, apprentice: Apprentice, fixed: Fixed, episodes: Episodes, chords: Int[Array, "B T"]) -> tuple[Apprentice, Told]:
+    def _learn(
+        self, apprentice: Apprentice, fixed: Fixed, episodes: Episodes, chords: Int[Array, "B T"], teacher: Float[Array, ""]
+    ) -> tuple[Apprentice, Told]:
         free = episodes.forced == FREE
         ears = [ear._replace(weights=weights) for ear, weights in zip(self._ears, fixed.ears, strict=True)]
         got = earned(chords, episodes, free, ears, self._rule_weights)
@@ -143,7 +153,7 @@ class Step:
             value_loss = jnp.square(value - jax.lax.stop_gradient(target)).mean()
             heard = _melody_loss(agent, mine.hidden, episodes, chords)
             told = self.learning
-            policy = -gain + told.teacher_weight * apart - told.entropy_weight * spread + told.melody_weight * heard
+            policy = -gain + teacher * apart - told.entropy_weight * spread + told.melody_weight * heard
             explained = 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-6)
             return policy + value_loss, (apart, spread, value_loss, explained, heard)
 

@@ -44,6 +44,7 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: int
     rows: int  # fragments per train step
     steps: int
+    together: int = 1  # rows of one song in one key: the harder the wrong answers, the finer the ear
 
 
 class RewardConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,10 +80,14 @@ def name_of(member: Member, seed: int) -> str:
 # ---- what is learnt ----
 
 
-def shuffled(pairs: Pairs, hears: Hears, rng: np.random.Generator) -> np.ndarray:
-    """Chords that do not belong to the melodies: another row's, some moved in time. Rhythm: half of them moved by 1 to 3 frames."""
+def shuffled(pairs: Pairs, member: Member, rng: np.random.Generator) -> np.ndarray:
+    """Chords that do not belong to the melodies: another row's, some moved in time. Rhythm: half of them moved by 1 to 3 frames.
+
+    Where rows of one song stand together it is the next row's, of the same song for all but the last of them.
+    """
     rows, frames = pairs.chords.shape
-    chords: np.ndarray = np.roll(pairs.chords, 1 + int(rng.integers(rows - 1)), axis=0)
+    hears = member.hears
+    chords: np.ndarray = np.roll(pairs.chords, 1 if member.together > 1 else 1 + int(rng.integers(rows - 1)), axis=0)
     for row in np.flatnonzero(rng.random(rows) < (0.5 if hears == "rhythm" else _NEAR)):
         beats = frames // FRAMES_PER_BEAT
         by = int(rng.integers(1, 4)) if hears == "rhythm" else int(rng.integers(1, beats)) * FRAMES_PER_BEAT
@@ -129,11 +134,11 @@ def train(config: RewardConfig, member: Member, seed: int, songs: tuple[list[Son
     trainer = _Trainer(config, member, seed)
     rng = np.random.default_rng((seed, member.frames))
     checked = held_out_pairs(stop, member.frames, min(config.pool, 2 * member.rows))
-    held = (*checked, shuffled(checked, member.hears, rng))
+    held = (*checked, shuffled(checked, member, rng))
 
     def batch_of(step: int) -> tuple[Any, Any, Any]:
-        pairs = random_pairs(learn, shares, member.rows, member.frames, seed=seed, step=step)
-        return (*pairs, shuffled(pairs, member.hears, np.random.default_rng((seed, step))))
+        pairs = random_pairs(learn, shares, member.rows, member.frames, seed=seed, step=step, together=member.together)
+        return (*pairs, shuffled(pairs, member, np.random.default_rng((seed, step))))
 
     best, best_loss, best_step, stale = trainer.weights, float("inf"), 0, 0
     task = progress.add_task(name_of(member, seed), total=member.steps)

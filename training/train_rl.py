@@ -32,7 +32,7 @@ from training.frames import Pop909Chords
 from training.reward_models import Discriminative, RewardSizes, build_reward
 from training.reward_store import Learnt, load_rewards
 from training.rewards import Ear, ear
-from training.rl import Apprentice, Learning, Step, Told
+from training.rl import Apprentice, Learning, Step, Told, teacher_weight
 from training.train_mle import BadConfig, prepared, sides_of
 from training.windows import song_weights
 
@@ -44,6 +44,7 @@ class EarConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which reward models are heard and how much each kind counts: the weight of a whole episode's mean reward."""
 
     frames: tuple[int, ...]  # lengths of fragments; 256 is the whole window
+    scales: tuple[float, ...]  # how much each length counts; by the number of its windows, and every window counts alike
     contrastive: float
     discriminative: float
     rhythm_contrastive: float = 0.0  # on whole windows
@@ -103,8 +104,8 @@ def is_rl(path: Path) -> bool:
 def ears_of(config: EarConfig, learnt: Sequence[Learnt]) -> list[Ear]:
     """The reward models a config asks for. Raises CorpusProblem if one is missing."""
     wanted = [
-        (kind, "values", frames, weight)
-        for frames in config.frames
+        (kind, "values", frames, weight * scale)
+        for frames, scale in zip(config.frames, config.scales, strict=True)
         for kind, weight in (("contrastive", config.contrastive), ("discriminative", config.discriminative))
     ]
     rhythm = (("contrastive", config.rhythm_contrastive), ("discriminative", config.rhythm_discriminative))
@@ -245,7 +246,7 @@ def learn(config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Ke
             rollout_s += time.perf_counter() - at
             if step.fresh.adversary is not None and due(number, recent):
                 apprentice = step.tell_apart(apprentice, chords, episodes.human, key)
-            apprentice, told = step.learn(apprentice, step.fixed, episodes, chords)
+            apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, teacher_weight(config.learning, number))
             since.append(flat(told))
             recent.append(since[-1]["adversary"])
             heard += heard_from(episodes, np.asarray(chords))

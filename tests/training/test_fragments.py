@@ -32,6 +32,13 @@ def test_melody_and_chords_of_a_fragment_are_moved_together():
     assert len(set(roots.ravel().tolist())) == 12
 
 
+def test_fragments_of_one_song_stand_together_in_one_key():
+    pairs = random_pairs(SONGS, EVEN, 24, 32, seed=1, step=1, together=8)
+    roots = (pairs.chords - 1) % NUM_CHORDS // (NUM_CHORDS // 12)
+    groups = [set(roots[i : i + 8].ravel().tolist()) for i in range(0, 24, 8)]
+    assert all(len(group) == 2 for group in groups), "two chords a song"
+
+
 def test_held_out_fragments_come_from_all_songs_in_their_own_key():
     pairs = held_out_pairs(SONGS, 64, 6)
     assert pairs.chords.shape == (6, 64)

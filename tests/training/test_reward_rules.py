@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.chords import parse_symbol
-from schema.tokens import NUM_CHORDS, chord_onset
+from schema.tokens import NUM_CHORDS, chord_onset, note_hold, note_onset
 from training.reward_rules import Rules, rules
 
 BAR = 16
@@ -40,9 +40,22 @@ def total(reward: np.ndarray) -> float:
 
 
 def test_people_who_change_on_the_bar_pay_nothing():
-    """I IV V I over eight bars, back where it began."""
+    """I IV V I over eight bars, back where it began, the melody on its roots."""
     chords = played(("C", BAR), ("F", BAR), ("G", BAR), ("C", BAR), ("F", BAR), ("C", BAR), ("G", BAR), ("G7", BAR), ("C", BAR))
-    assert all(total(reward) == 0.0 for reward in told(chords))
+    melody = np.array([[note_onset(pitch) for pitch in (60, 65, 67, 60, 65, 60, 67, 67, 60) for _ in range(BAR)]], np.int32)
+    assert all(total(reward) == 0.0 for reward in told(chords, melody=melody))
+
+
+def test_a_strange_note_costs_where_it_is_accented():
+    """C sharp over C: on the beat as long as it lasts; off the beat from its second beat on; passing never."""
+    chords = played(("C", 32))
+    cases = {"on the beat": (0, 3, -0.15), "off the beat, long": (1, 6, -0.1), "passing": (2, 2, 0.0)}
+    for name, (start, length, cost) in cases.items():
+        melody = np.zeros_like(chords)
+        melody[0, start : start + length] = [note_onset(61), *[note_hold(61)] * (length - 1)]
+        assert total(told(chords, melody=melody).accent) == cost, name
+    fits = np.full_like(chords, note_onset(64))
+    assert total(told(chords, melody=fits).accent) == 0.0
 
 
 def test_one_chord_for_ever_costs_whether_it_is_held_or_struck_again():

@@ -49,7 +49,7 @@ def test_what_is_earned_is_the_weighted_sum_of_its_parts():
     free = jnp.ones(chords.shape, bool)
     got = earned(chords, given, free, ears, {"off_bar": 2.0})
     np.testing.assert_allclose(got.reward.sum(axis=1), 3.0 * got.ears["d"] + 2.0 * got.rules["off_bar"], rtol=1e-4)
-    assert set(got.rules) == {"invalid", "early_stop", "silence", "repetition", "overlong", "off_bar", "phrase"}
+    assert set(got.rules) == {"invalid", "early_stop", "silence", "repetition", "overlong", "off_bar", "accent", "phrase"}
 
 
 def test_who_passes_as_a_person_is_paid_more():

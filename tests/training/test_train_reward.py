@@ -51,7 +51,7 @@ def test_shuffled_chords_are_not_the_own_ones_in_place():
     chords = np.arange(8 * 32).reshape(8, 32)
     pairs = Pairs(chords * 0, chords)
     for hears, unit in (("values", 4), ("rhythm", 1)):
-        wrong = shuffled(pairs, hears, np.random.default_rng(0))
+        wrong = shuffled(pairs, Member("discriminative", hears, 32, 8, 1), np.random.default_rng(0))
         assert (wrong != chords).any(axis=1).all()
         moved = [row for row in range(8) if wrong[row].min() // 32 == row]
         assert moved, "some are the own ones, moved"

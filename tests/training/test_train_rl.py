@@ -18,7 +18,7 @@ from training.fragments import FREE, Beginnings, Episodes
 from training.publish import recipe_of
 from training.reward_models import Discriminative, RewardSizes, build_reward
 from training.reward_store import load_rewards
-from training.rl import Learning, Step
+from training.rl import Learning, Step, teacher_weight
 from training.train_mle import BadConfig
 from training.train_rl import Curve, EarConfig, RlConfig, due, ears_of, read_config, run
 
@@ -31,6 +31,8 @@ LEARNING = Learning(
     discount=0.98,
     trace=0.95,
     teacher_weight=0.1,
+    teacher_weight_last=0.1,
+    teacher_steps=1,
     entropy_weight=0.01,
     melody_weight=0.1,
 )
@@ -48,7 +50,7 @@ def config_of(folder: Path) -> RlConfig:
         log_every=2,
         keep_every=2,
         learning=LEARNING,
-        ears=EarConfig((32,), contrastive=1.0, discriminative=0.0, seeds=1),
+        ears=EarConfig((32,), (1.0,), contrastive=1.0, discriminative=0.0, seeds=1),
         rules={"off_bar": 1.0},
         beginnings=Beginnings(jumps=0.5),
         corpora=("pop909",),
@@ -103,7 +105,7 @@ def test_what_is_rewarded_becomes_likelier(adversary):
         chords = step.play(apprentice.agent, episodes, jax.random.key(number))
         if adversary and number % 5 == 0:
             apprentice = step.tell_apart(apprentice, chords, episodes.human, jax.random.key(number))
-        apprentice, told = step.learn(apprentice, step.fixed, episodes, chords)
+        apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, learning.teacher_weight)
         silent.append(float((chords == NOTHING).mean()))
         assert np.isfinite([float(x) for x in jax.tree.leaves(told)]).all()
     assert np.mean(silent[-5:]) < 0.5 * np.mean(silent[:5])
@@ -117,9 +119,14 @@ def test_the_teacher_alone_draws_the_agent_to_itself():
     episodes, apprentice, apart = easy_episodes(), step.fresh, []
     for number in range(25):
         chords = step.play(apprentice.agent, episodes, jax.random.key(number))
-        apprentice, told = step.learn(apprentice, step.fixed, episodes, chords)
+        apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, learning.teacher_weight)
         apart.append(float(told.divergence))
     assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
+
+
+def test_the_teachers_weight_goes_straight_from_first_to_last():
+    learning = msgspec.structs.replace(LEARNING, teacher_weight=3.0, teacher_weight_last=1.0, teacher_steps=100)
+    assert [teacher_weight(learning, step) for step in (0, 50, 100, 400)] == [3.0, 2.0, 1.0, 1.0]
 
 
 def test_the_adversary_learns_at_gapts_times():
@@ -131,7 +138,7 @@ def test_the_adversary_learns_at_gapts_times():
 
 def test_a_missing_reward_model_is_named(tmp_path):
     with pytest.raises(CorpusProblem, match="a contrastive reward model on values of 32 frames"):
-        ears_of(EarConfig((32,), contrastive=1.0, discriminative=0.0), [])
+        ears_of(EarConfig((32,), (1.0,), contrastive=1.0, discriminative=0.0), [])
     with pytest.raises(CorpusProblem, match="train them first"):
         load_rewards(tmp_path)
 
