@@ -41,7 +41,9 @@ def links(page: Page, prometheus: Api) -> str:
 
 async def observe(arguments: argparse.Namespace) -> None:
     """Start everything, play, tell, and stay until Ctrl-C. Raises ServiceProblem, NoPrometheus."""
-    options = serve.ServeOptions(tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS), port=0, metrics_port=0, worker_metrics_port=0)
+    options = serve.ServeOptions(
+        tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS), port=0, metrics_port=0, worker_metrics_port=0, quiet=True
+    )
     print("observe: starting gateway and worker; the first start takes up to a minute", flush=True)
     async with serve.running(options) as (_, address):
         assert address.worker_metrics is not None, "asked for"

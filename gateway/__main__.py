@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = parse(arguments)
         settings = read_settings(given)
-        logs.set_up(settings.log_format)
+        logs.set_up(settings.log_format, level=settings.log_level)
         uvloop.run(run(settings, with_parent=given.with_parent))
     except OperatorError as problem:
         print(f"sideman gateway: {problem}", file=sys.stderr)

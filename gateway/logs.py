@@ -12,8 +12,8 @@ MAX_CHARACTERS = 256
 SECRET = ("token", "authorization", "melody", "chords", "events", "notes", "pitch", "pitches")
 
 
-def set_up(form: str, stream: TextIO | None = None) -> None:
-    """Send everything that is logged, by us or by libraries, to one stream; standard error if none is named."""
+def set_up(form: str, stream: TextIO | None = None, level: str = "info") -> None:
+    """Send everything from that level on, logged by us or by libraries, to one stream; standard error if none is named."""
     fields: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -27,7 +27,7 @@ def set_up(form: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=fields, processors=tail))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level.upper())
     logging.getLogger("websockets").setLevel(logging.WARNING)
 
 

@@ -15,6 +15,7 @@ from schema.client_messages import MAX_HISTORY_FRAMES, Limits
 
 PREFIX = "SIDEMAN_"
 FORMATS = ("text", "json")
+LEVELS = ("debug", "info", "warning", "error")
 OFF = "off"
 LOCAL_ORIGIN = "local"  # stands for http://localhost and http://127.0.0.1 with any port
 _LOCAL_PAGE = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
@@ -104,6 +105,7 @@ class GatewaySettings:
 
     # Log and traces
     log_format: str = "text"  # or json, a line an event
+    log_level: str = "info"  # or debug, warning, error: what is below it is not written
     traces: str = "off"  # or an OTLP endpoint over HTTP, such as http://127.0.0.1:4318/v1/traces
     traces_share: float = _within(0.01, 0.0, 1.0)  # of the ticks that went well; late and cut ones are always told
 
@@ -121,6 +123,8 @@ class GatewaySettings:
             raise SettingsError("read_queue_low", expected=expected, got=str(self.read_queue_low))
         if self.log_format not in FORMATS:
             raise SettingsError("log_format", expected=" or ".join(FORMATS), got=repr(self.log_format))
+        if self.log_level not in LEVELS:
+            raise SettingsError("log_level", expected=" or ".join(LEVELS), got=repr(self.log_level))
         if self.byte_burst < self.max_message_bytes:
             raise SettingsError("byte_burst", expected=f"at least max_message_bytes = {self.max_message_bytes}", got=str(self.byte_burst))
 

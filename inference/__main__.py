@@ -106,11 +106,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
     form = os.environ.get("SIDEMAN_LOG_FORMAT", "text")
     parser.add_argument("--log-format", choices=logs.FORMATS, default=form, help="lines, or JSON (default: $SIDEMAN_LOG_FORMAT, or text)")
+    level = os.environ.get("SIDEMAN_LOG_LEVEL", "info")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default=level, help="least to write (default: $SIDEMAN_LOG_LEVEL, or info)")
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address for metrics (default: %(default)s)")
     parser.add_argument("--metrics-port", type=int, help="port for metrics (default: none is opened; 0 takes any free one)")
     arguments = parser.parse_args(argv)
     disable_created_metrics()
-    logs.set_up(arguments.log_format)
+    logs.set_up(arguments.log_format, arguments.log_level)
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:

@@ -85,7 +85,7 @@ async def _target(arguments: argparse.Namespace) -> AsyncIterator[Target]:
     for name, value in LIMITS.items():
         os.environ.setdefault(name, value)
     checkpoints = tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS)
-    options = ServeOptions(checkpoints, port=0, metrics_port=0, slots=arguments.slots)
+    options = ServeOptions(checkpoints, port=0, metrics_port=0, slots=arguments.slots, quiet=True)
     print("sideman: starting a service to measure", file=sys.stderr, flush=True)
     async with running(options) as (_, address):
         yield Target(address.url, address.metrics)

@@ -69,7 +69,7 @@ async def bench(checkpoints: tuple[Path, ...], sessions: int, scrapes: int, paus
     """Open the sessions, scrape, close. Raises ServiceProblem, SidemanError."""
     for name, value in (LIMITS | {"SIDEMAN_HANDSHAKES_PER_SECOND": "10000", "SIDEMAN_HANDSHAKE_BURST": "10000"}).items():
         os.environ.setdefault(name, value)
-    async with running(ServeOptions(checkpoints, port=0, metrics_port=0)) as (_, address):
+    async with running(ServeOptions(checkpoints, port=0, metrics_port=0, quiet=True)) as (_, address):
         players: list[Player] = []
         try:
             for _ in range(sessions):

@@ -36,6 +36,6 @@ def with_own_service(arguments: argparse.Namespace, run: Callable[[argparse.Name
 
 async def _serve_and_run(arguments: argparse.Namespace, run: Callable[[argparse.Namespace], int]) -> int:
     print("sideman: starting a service for this tune", file=sys.stderr, flush=True)
-    async with running(ServeOptions(port=0, metrics_port=0)) as (_, address):
+    async with running(ServeOptions(port=0, metrics_port=0, quiet=True)) as (_, address):
         arguments.url = address.url
         return await asyncio.to_thread(run, arguments)

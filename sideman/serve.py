@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import sys
@@ -48,6 +49,7 @@ class ServeOptions:
     max_sessions: int | None = None
     slots: int | None = None
     worker_metrics_port: int | None = None
+    quiet: bool = False  # a service for the length of another command: only what is wrong is said
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Service:
 
     async def start(self) -> Address:
         """Start both and wait until plans can be made. Raises ServiceProblem."""
-        self._gateway = await _spawn(self._gateway_command())
-        self._worker = await _spawn(self._worker_command())
+        self._gateway = await self._spawn(self._gateway_command())
+        self._worker = await self._spawn(self._worker_command())
         gateway, worker = await asyncio.gather(_announced(self._gateway, "gateway", _GATEWAY), _announced(self._worker, "worker", _WORKER))
         await self._until_ready(gateway["metrics"])
         return Address(gateway["url"], gateway["metrics"], worker["models"], worker["metrics"])
@@ -97,7 +99,7 @@ class Service:
                 pause = RESTART_PAUSES_S[max(0, failures - 1)]
                 print(f"sideman: the worker ended with {worker_gone.result()}; starting another in {pause} s", file=sys.stderr, flush=True)
                 await asyncio.sleep(pause)
-                self._worker = await _spawn(self._worker_command())
+                self._worker = await self._spawn(self._worker_command())
         finally:
             gateway_gone.cancel()
 
@@ -123,6 +125,14 @@ class Service:
                 if await _is_ready(metrics):
                     return
             await asyncio.sleep(READY_POLL_S)
+
+    async def _spawn(self, command: Sequence[str]) -> asyncio.subprocess.Process:
+        """A child that leaves when this process does, however it ends; Ctrl-C reaches only us, and we stop them in order."""
+        pipe = asyncio.subprocess.PIPE
+        environment = ({"SIDEMAN_LOG_LEVEL": "warning"} if self._options.quiet else {}) | os.environ
+        return await asyncio.create_subprocess_exec(
+            *command, "--with-parent", stdin=pipe, stdout=pipe, start_new_session=True, env=environment
+        )
 
     def _gateway_command(self) -> list[str]:
         o = self._options
@@ -199,12 +209,6 @@ def _page_line(url: str) -> str:
     if built_page() is None:
         return "no page yet; it is built with Node 20.19 or newer (`make page`), everything else works without"
     return url.replace("ws://", "http://", 1)
-
-
-async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
-    """A child that leaves when this process does, however it ends; Ctrl-C reaches only us, and we stop them in order."""
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(*command, "--with-parent", stdin=pipe, stdout=pipe, start_new_session=True)
 
 
 async def _announced(process: asyncio.subprocess.Process, what: str, pattern: re.Pattern[str]) -> dict[str, str]:

@@ -37,6 +37,12 @@ def test_text_is_one_line_for_people(written):
     assert written.getvalue().split(" ", 1)[1] == "INFO session began session='abc'\n"
 
 
+def test_what_is_below_the_level_is_not_written(written):
+    logs.set_up("text", written, "warning")
+    logging.getLogger("anyone").info("session began")
+    assert written.getvalue() == ""
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_text_of_others_cannot_forge_a_line(form, written):
     logs.set_up(form, written)

@@ -109,3 +109,9 @@ def test_times_fit_each_other():
     growing = (plain.close_timeout_s, plain.hello_timeout_s, plain.ping_after_s)
     assert all(a < b for a, b in pairwise(growing))
     assert plain.ping_after_s + plain.pong_timeout_s < 30  # proxies cut idle connections at 30 s
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), [("log_format", "xml", "text or json"), ("log_level", "INFO", "debug or info")])
+def test_words_that_are_not_known_are_refused_with_those_that_are(name, value, expected):
+    with pytest.raises(SettingsError, match=f"{name}: expected {expected}"):
+        load({}, **{name: value})
