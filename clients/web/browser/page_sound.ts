@@ -79,10 +79,10 @@ export interface Deed {
 const STEP_S = 0.1;
 
 /**
- * Plays a script and tells, for each tenth of a second, how strong each pitch is. No instrument is loaded, so the plain tone plays. The rendering
+ * Plays a script and tells, for each tenth of a second, how strong each pitch is and how loud all of it. No instrument is loaded, so the plain tone plays. The rendering
  * is halted at each deed, so deeds are exact to a render quantum, as live they are exact to the moment they are called.
  */
-async function renderScript(script: Deed[], pitches: number[], lastsS: number): Promise<Record<number, number[]>> {
+async function renderScript(script: Deed[], pitches: number[], lastsS: number): Promise<{ strengths: number[][]; peaks: number[] }> {
   const context = new OfflineAudioContext(1, lastsS * RATE, RATE);
   const sound = createSound(context, { assets: ASSETS });
   for (const deed of script) {
@@ -96,7 +96,7 @@ async function renderScript(script: Deed[], pitches: number[], lastsS: number): 
   const audio = (await context.startRendering()).getChannelData(0);
   const steps = Array.from({ length: Math.round(lastsS / STEP_S) }, (_, i) => audio.slice(i * STEP_S * RATE, (i + 1) * STEP_S * RATE));
   const strengths = steps.map((step) => strengthAt(step, RATE));
-  return Object.fromEntries(pitches.map((pitch) => [pitch, strengths.map((strength) => strength(pitch))]));
+  return { strengths: pitches.map((pitch) => strengths.map((strength) => strength(pitch))), peaks: steps.map(peak) };
 }
 
 function perform(sound: Sound, { noteOn, noteOff, chords, clicks, volume, panic }: Deed): void {

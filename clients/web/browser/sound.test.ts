@@ -17,12 +17,12 @@ const strike = (timeS: number, ...pitches: number[]): Strike => ({ timeS, pitche
 
 /** In which tenths of a second each pitch sounds, as text: `..###` is silent for two and sounds for three. */
 async function heard(script: Deed[], lastsS: number, ...pitches: number[]): Promise<string[]> {
-  const strengths = await workbench.page.evaluate(([...args]) => globalThis.workbench.renderScript(...args), [
-    script,
-    pitches,
-    lastsS,
-  ] as const);
-  return pitches.map((pitch) => (strengths[pitch] ?? []).map((strength) => (strength > 0.004 ? "#" : ".")).join(""));
+  const { strengths } = await play(script, pitches, lastsS);
+  return strengths.map((each) => each.map((strength) => (strength > 0.004 ? "#" : ".")).join(""));
+}
+
+function play(script: Deed[], pitches: number[], lastsS: number) {
+  return workbench.page.evaluate(([...args]) => globalThis.workbench.renderScript(...args), [script, pitches, lastsS] as const);
 }
 
 test("a note sounds from its press to its release, a little longer than that", async () => {
@@ -93,6 +93,17 @@ test("panic is silence within a tenth of a second, also of what is to come", asy
     { atS: 0.5, panic: true },
   ];
   for (const pitch of await heard(script, 2, C, G, 72)) expect(pitch.slice(6)).toMatch(/^\.+$/);
+});
+
+test("panic does not make anything louder first, whether held, let go or just begun", async () => {
+  const script: Deed[] = [
+    { atS: 0, noteOn: [C, 100], chords: [strike(0, 48)] },
+    { atS: 1.9, noteOff: C },
+    { atS: 2.05, panic: true },
+  ];
+  const { peaks } = await play(script, [], 3);
+  expect(peaks[20]).toBeLessThanOrEqual(1.01 * (peaks[18] ?? 0));
+  expect(Math.max(...peaks.slice(21))).toBe(0);
 });
 
 test("a muted part is silent while the other plays", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { curve, diesAfterS, type Envelope, levelAt, silentAtS } from "./envelope.ts";
+import { curve, cutOff, diesAfterS, type Envelope, levelAt, silentAtS } from "./envelope.ts";
 
 const organ: Envelope = { attackS: 0.1, holdS: 0.2, decayS: 1, sustain: 0.5, releaseS: 0.5, peak: 0.8 };
 const harp: Envelope = { ...organ, sustain: 0 };
@@ -52,4 +52,17 @@ test("only what comes from a moment on is told when an end is moved", () => {
 
 test("taking an end back tells the fall that the end had cut short", () => {
   expect(curve(organ, 2, 2.34, null)).toEqual([expect.objectContaining({ shape: "exponential", level: 0.4 })]);
+});
+
+test.each([
+  ["in the rise", null, 0.05, "linear", 0.4],
+  ["in the hold", null, 0.2, "set", 0.8],
+  ["in the fall", null, 0.33, "exponential", 0.8 * 10 ** -0.15],
+  ["when sustained", null, 1, "set", 0.4],
+  ["half released", 1, 1.2, "exponential", 0.4 * 10 ** -2],
+])("cut off %s, it goes to silence from the level it has", (_, letGoS, atS, shape, level) => {
+  const [reached, silent] = cutOff(organ, 2, letGoS && 2 + letGoS, 2 + atS, 0.02);
+  expect(reached).toMatchObject({ shape, atS: 2 + atS });
+  expect(reached?.level).toBeCloseTo(level);
+  expect(silent).toEqual({ shape: "linear", level: 0, atS: 2 + atS + 0.02 });
 });

@@ -46,6 +46,17 @@ export function curve(envelope: Envelope, startS: number, fromS: number, endS: n
   return kept.filter((step) => step.atS >= fromS);
 }
 
+/** From the level a voice has at `atS`, let go before or not, to silence within `fadeS`. */
+export function cutOff(envelope: Envelope, startS: number, endS: number | null, atS: number, fadeS: number): Step[] {
+  const [reached] = curve(envelope, startS, atS, endS);
+  const isReleased = endS !== null && atS > endS;
+  const level = isReleased ? releasedLevel(envelope, startS, endS, atS) : levelAt(envelope, atS - startS);
+  return [
+    { shape: reached?.shape ?? "set", level: Math.max(level, envelope.peak * SILENT), atS },
+    { shape: "linear", level: 0, atS: atS + fadeS },
+  ];
+}
+
 /** When a voice that nobody lets go has become silent by itself, counted from its start; null if it sustains. */
 export function diesAfterS(envelope: Envelope): number | null {
   return floorOf(envelope) <= SILENT ? decayedAfterS(envelope) : null;
@@ -62,6 +73,11 @@ function release(envelope: Envelope, shape: Step["shape"], startS: number, endS:
     { shape, level, atS: endS },
     { shape: "exponential", level: level * SILENT, atS: silentAtS(envelope, endS) },
   ];
+}
+
+function releasedLevel(envelope: Envelope, startS: number, endS: number, atS: number): number {
+  const share = (atS - endS) / (silentAtS(envelope, endS) - endS);
+  return levelAt(envelope, endS - startS) * SILENT ** share;
 }
 
 function floorOf(envelope: Envelope): number {

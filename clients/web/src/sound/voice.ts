@@ -1,6 +1,6 @@
 /** One note of one recording on the audio clock, whose end may be set, moved and taken back as long as it sounds. Shell. */
 
-import { curve, diesAfterS, type Envelope, silentAtS } from "./envelope.ts";
+import { curve, cutOff, diesAfterS, type Envelope, type Step, silentAtS } from "./envelope.ts";
 
 const FADE_S = 0.02;
 /** A sustained note that everybody forgot ends after all. */
@@ -27,13 +27,16 @@ export function startVoice(chain: Chain, envelope: Envelope, startS: number, onE
   const context = gain.context;
   let endS: number | null = null;
 
-  const shape = (fromS: number) => {
+  const follow = (steps: readonly Step[], fromS: number) => {
     gain.gain.cancelScheduledValues(fromS);
-    for (const { shape, level, atS } of curve(envelope, startS, fromS, endS)) {
+    for (const { shape, level, atS } of steps) {
       if (shape === "set") gain.gain.setValueAtTime(level, atS);
       else if (shape === "linear") gain.gain.linearRampToValueAtTime(level, atS);
       else gain.gain.exponentialRampToValueAtTime(level, atS);
     }
+  };
+  const shape = (fromS: number) => {
+    follow(curve(envelope, startS, fromS, endS), fromS);
     const diesS = diesAfterS(envelope);
     if (endS !== null) source.stop(silentAtS(envelope, endS));
     else source.stop(diesS === null ? startS + LONGEST_S : startS + diesS);
@@ -67,8 +70,7 @@ export function startVoice(chain: Chain, envelope: Envelope, startS: number, onE
         over();
         return;
       }
-      gain.gain.cancelScheduledValues(nowS);
-      gain.gain.setTargetAtTime(0, nowS, FADE_S / 4);
+      follow(cutOff(envelope, startS, endS, nowS, FADE_S), nowS);
       source.stop(nowS + FADE_S);
     },
   };
