@@ -2,8 +2,8 @@
 
 from deploy.monitoring.panels import GATEWAY, MODEL, WORKER, Page, Panel, Query, mean, quantiles, ratio
 
-_FAILED = f'sum(rate(sideman_plans_total{{{MODEL},outcome=~"keep_(late|superseded|unavailable|busy)"}}[$__rate_interval]))'
-_WANTED = f'sum(rate(sideman_plans_total{{{MODEL},outcome!="keep_listening"}}[$__rate_interval]))'
+_FAILED = f'sum(rate(sideman_plans_total{{{MODEL},outcome=~"keep_(late|superseded|unavailable)"}}[$__rate_interval]))'
+_WANTED = f'sum(rate(sideman_plans_total{{{MODEL},outcome!~"keep_(listening|busy)"}}[$__rate_interval]))'
 _TOO_LATE = (
     f"(sum(rate(sideman_round_trip_budget_ratio_count{{{MODEL}}}[$__rate_interval]))"
     f' - sum(rate(sideman_round_trip_budget_ratio_bucket{{{MODEL},le="1.0"}}[$__rate_interval])))'
@@ -113,6 +113,12 @@ OVERVIEW = Page(
             (Query(f"max(sideman_worker_utilisation_ratio{{{GATEWAY}}})", "utilisation"),),
             "percentunit",
             limit=0.8,
+        ),
+        Panel(
+            "Spared under load",
+            "Relief: 0 nothing, 1 every second plan of who holds plenty, 2 of everybody, and newcomers wait outside, 3 and 4 most plans.",
+            (Query(f"max by (instance) (sideman_relief_level{{{GATEWAY}}})", "{{instance}}"),),
+            limit=2.0,
         ),
         Panel(
             "Frames without a plan",
