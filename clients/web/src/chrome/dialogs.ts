@@ -2,8 +2,10 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { NO_CHORD } from "sideman-client";
+import { chartOf } from "../after/chart.ts";
 import type { SessionRecord } from "../contracts.ts";
 import type { Texts } from "../i18n/texts.ts";
+import { pretty } from "../stage/symbols.ts";
 import { JamElement } from "./element.ts";
 import { icons } from "./icons.ts";
 
@@ -87,7 +89,10 @@ export class JamDialogs extends JamElement {
     const { texts, record, busy } = this.state;
     if (record === null) return nothing;
     const isBusy = busy !== "";
-    return html`<p>${texts.afterText(numBars(record), numChanges(record))}</p>
+    return html`<p>${texts.afterText(chartOf(record).length, numChanges(record))}</p>
+      <ol class="chart" tabindex="0" aria-label=${texts.chart}>${chartOf(record).map(
+        (bar) => html`<li>${bar.symbols.map((symbol) => html`<span>${symbol === NO_CHORD ? "–" : pretty(symbol)}</span>`)}</li>`,
+      )}</ol>
       <div class="buttons after">
         <button class="go" data-action="replay" @click=${() => this.actions.replay()}>${icons.play}<span>${texts.replay}</span></button>
         <button data-action="harmonize" ?disabled=${isBusy} @click=${() => this.actions.harmonize()}>${texts.harmonize}</button>
@@ -96,10 +101,6 @@ export class JamDialogs extends JamElement {
         <button data-action="wav-file" ?disabled=${isBusy} @click=${() => this.actions.exportAs("wav")}>${texts.exportWav}</button>
       </div>`;
   }
-}
-
-function numBars(record: SessionRecord): number {
-  return Math.ceil(record.frames / 4 / (record.metre.at(-1)?.beatsPerBar ?? 4));
 }
 
 function numChanges(record: SessionRecord): number {

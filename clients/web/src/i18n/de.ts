@@ -146,6 +146,7 @@ export const de: Texts = {
   instrumentFailed: "Ein Instrument ließ sich nicht laden; das vorige spielt weiter.",
   settingRefused: "Der Dienst nimmt diese Einstellung nicht: ",
   after: "Das war deine Session",
+  chart: "Akkorde, Takt für Takt",
   afterText: (bars, changes) => `${bars} Takte, ${changes} Akkordwechsel.`,
   exportMidi: "MIDI",
   exportJson: "Session (JSON)",

@@ -137,6 +137,7 @@ export const en = {
   instrumentFailed: "An instrument could not be loaded; the one before plays on.",
   settingRefused: "The service did not take that setting: ",
   after: "That was your jam",
+  chart: "Chords, bar by bar",
   afterText: (bars: number, changes: number) => `${bars} bars, ${changes} chord changes.`,
   exportMidi: "MIDI",
   exportJson: "Session (JSON)",
