@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from deploy.monitoring.overview import OVERVIEW
 from deploy.monitoring.pages import PAGES
 from deploy.monitoring.panels import Page, filled
-from deploy.monitoring.prometheus import Api, NoPrometheus, running
+from deploy.monitoring.prometheus import Api, NoPrometheus, program, running
 from deploy.monitoring.reading import diagnose, read, told
 from sideman import serve
 from sideman.paths import SHIPPED_CHECKPOINTS
@@ -41,9 +41,9 @@ def links(page: Page, prometheus: Api) -> str:
 
 async def observe(arguments: argparse.Namespace) -> None:
     """Start everything, play, tell, and stay until Ctrl-C. Raises ServiceProblem, NoPrometheus."""
-    options = serve.ServeOptions(
-        tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS), port=0, metrics_port=0, worker_metrics_port=0, quiet=True
-    )
+    program()  # said before a service is started for nothing
+    checkpoints = tuple(arguments.checkpoint or SHIPPED_CHECKPOINTS)
+    options = serve.ServeOptions(checkpoints, port=0, metrics_port=0, worker_metrics_port=0, quiet=True)
     print("observe: starting gateway and worker; the first start takes up to a minute", flush=True)
     async with serve.running(options) as (_, address):
         assert address.worker_metrics is not None, "asked for"

@@ -75,13 +75,10 @@ class Api:
 @contextmanager
 def running(folder: Path, jobs: Mapping[str, Sequence[tuple[str, Labels]]], *, interval: str = "1s", port: int = 0) -> Iterator[Api]:
     """A Prometheus that has scraped every target once; `jobs` names addresses and the labels they get. Raises NoPrometheus."""
-    program = shutil.which("prometheus")
-    if program is None:
-        raise NoPrometheus("none on the path")
     port = port or _free_port()
     (folder / "prometheus.yaml").write_text(config(jobs, interval))
     command = [
-        program,
+        program(),
         f"--config.file={folder}/prometheus.yaml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -95,6 +92,14 @@ def running(folder: Path, jobs: Mapping[str, Sequence[tuple[str, Labels]]], *, i
         finally:
             process.terminate()
             process.wait()
+
+
+def program() -> str:
+    """Where it is. Raises NoPrometheus."""
+    found = shutil.which("prometheus")
+    if found is None:
+        raise NoPrometheus("none on the path")
+    return found
 
 
 def config(jobs: Mapping[str, Sequence[tuple[str, Labels]]], interval: str) -> str:
