@@ -5,6 +5,7 @@ import { loadSampler, type Player } from "./sampler.ts";
 
 export class Library {
   private readonly players = new Map<Instrument, Promise<Player>>();
+  private last: Promise<unknown> = Promise.resolve();
 
   /** `context` only decodes; the players sound in any context. `assets` is the folder of the baked instruments, ending in "/". */
   constructor(
@@ -16,7 +17,9 @@ export class Library {
   load(instrument: Instrument): Promise<Player> {
     const known = this.players.get(instrument);
     if (known) return known;
-    const loading = loadSampler(this.context, `${this.assets}${instrument}.sound`);
+    // One after the other: on a slow line the one asked for first is there first.
+    const loading = this.last.then(() => loadSampler(this.context, `${this.assets}${instrument}.sound`));
+    this.last = loading.catch(() => undefined);
     this.players.set(instrument, loading);
     loading.catch(() => this.players.delete(instrument));
     return loading;
