@@ -1,6 +1,6 @@
 /** Joins everything: inputs to sound and jam, jam to stage, gateway to both, and tells the store what to show. Shell. */
 
-import { type Change, FRAMES_PER_BEAT, type GatewayMessage, NO_CHORD, SidemanClient, type SidemanError, type State } from "sideman-client";
+import { type Change, FRAMES_PER_BEAT, NO_CHORD, type SidemanClient } from "sideman-client";
 import { calibrate } from "./calibrating.ts";
 import { AudioClock } from "./clock.ts";
 import type { KeyboardInput, MidiInput, NoteInput, Sound } from "./contracts.ts";
@@ -12,7 +12,8 @@ import { DEMO_BPM, Demo } from "./jam/demo.ts";
 import { frameSeconds } from "./jam/grid.ts";
 import { Performer, type Phase } from "./jam/performer.ts";
 import { interruptedJam, isFirstVisit, keepJam, linkTo, loadSettings, saveSettings } from "./keep.ts";
-import { RoundTrips, TapTempo } from "./latency.ts";
+import { TapTempo } from "./latency.ts";
+import { Link } from "./link.ts";
 import { Picture } from "./picture.ts";
 import { Sessions } from "./sessions.ts";
 import { type AppChange, type AppSettings, changed, DEFAULTS, protocolChange } from "./settings.ts";
@@ -24,6 +25,7 @@ import { applyTheme, onSystemChange } from "./theme.ts";
 
 const NO_SOUND_MS = 2_000;
 const TOAST_MS = 6_000;
+const PREVIEW_S = 0.7;
 const LATE_LIGHT_MS = 600;
 const MIDI_LIGHT_S = 0.25;
 
@@ -37,21 +39,20 @@ export class App implements Actions {
   readonly keyboard: KeyboardInput;
   readonly midi: MidiInput;
   readonly picture: Picture;
+  readonly #link: Link;
   readonly #sessions: Sessions;
-  readonly #trips = new RoundTrips();
   readonly #taps = new TapTempo();
   #demo: Demo | null = null;
   #nextToast = 1;
 
   constructor(stage: Stage, playable: readonly HTMLElement[]) {
     const { settings } = this.store.state;
-    const url = new URL("jam", document.baseURI);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    this.client = new SidemanClient(url.href, {
-      name: "sideman web",
-      onMessage: (message, roundTripMs) => this.#hear(message, roundTripMs),
-      onState: (state, problem) => this.#connected(state, problem),
-    });
+    this.#link = new Link(
+      this.store,
+      (text, kind) => this.say(text, kind),
+      (message) => this.performer.receive(message, this.clock.nowS()),
+    );
+    this.client = this.#link.client;
     this.performer = new Performer(this.client, this.sound, settings);
     this.performer.onPhase = (phase) => this.#entered(phase);
     this.keyboard = createKeyboardInput(window, this.play, this.clock);
@@ -106,8 +107,7 @@ export class App implements Actions {
     saveSettings(settings);
     this.performer.configure(settings, this.clock.nowS());
     this.#applySettings(settings, before);
-    const told = protocolChange(before, settings) as Change;
-    if (Object.keys(told).length > 0) this.#configure(told);
+    this.#link.configureSoon(protocolChange(before, settings) as Change);
   }
 
   resetSettings(): void {
@@ -220,37 +220,6 @@ export class App implements Actions {
     }, 1_500);
   }
 
-  #configure(change: Change): void {
-    this.client.configure(change).catch((problem: SidemanError) => this.say(this.#texts.settingRefused + problem.got, "bad"));
-  }
-
-  #hear(message: GatewayMessage, roundTripMs: number | null): void {
-    if (message.type === "plan" || message.type === "keep") {
-      if (roundTripMs !== null && message.type === "plan") this.#trips.add(roundTripMs);
-      this.store.set({ roundTripMs: this.#trips.last, p95Ms: this.#trips.p95 });
-    }
-    if (message.type === "plan") this.store.set({ timing: message.timing });
-    this.performer.receive(message, this.clock.nowS());
-  }
-
-  #connected(connection: State, problem: SidemanError | null): void {
-    const before = this.store.state.connection;
-    this.store.set({ connection });
-    if (connection === "open") {
-      const models = this.client.welcome?.models ?? [];
-      this.store.set({ models, reconnects: this.client.reconnects });
-      if (before === "reconnecting") this.say(this.#texts.back, "good");
-      else this.#greet(models);
-    } else if (connection === "reconnecting" && before === "open") this.say(this.#texts.lost, "bad");
-    else if (connection === "closed" && problem !== null) this.say(this.#texts.refused + problem.got, "bad");
-  }
-
-  /** Tells a new session how this player likes it. A model that is not here any more gives way to the service's choice. */
-  #greet(models: readonly string[]): void {
-    if (!models.includes(this.store.state.settings.model)) this.store.set({ settings: { ...this.store.state.settings, model: "" } });
-    this.#configure(protocolChange(null, this.store.state.settings) as Change);
-  }
-
   #entered(phase: Phase): void {
     this.store.set({ phase, lateFrames: 0, chord: NO_CHORD, next: null });
     if (phase === "idle") this.store.set({ beat: null, isImprovising: false });
@@ -258,8 +227,9 @@ export class App implements Actions {
 
   #applySettings(settings: AppSettings, before: AppSettings | null): void {
     const differs = (name: keyof AppSettings) => before === null || before[name] !== settings[name];
-    if (differs("melodyInstrument")) void this.#load("melody", settings);
-    if (differs("chordsInstrument")) void this.#load("chords", settings);
+    for (const part of ["melody", "chords"] as const) {
+      if (differs(`${part}Instrument`)) void this.#load(part, settings).then(() => before !== null && this.#preview(part));
+    }
     const loud = settings.muted ? 0 : 1;
     this.sound.setVolume("master", loud);
     this.sound.setVolume("melody", settings.melodyVolume);
@@ -293,6 +263,19 @@ export class App implements Actions {
     });
   }
 
+  /** A taste of an instrument that was just chosen, while nothing else plays. */
+  #preview(part: "melody" | "chords"): void {
+    if (this.performer.phase !== "idle" || this.store.state.isReplaying || this.context.state !== "running") return;
+    const nowS = this.context.currentTime;
+    if (part === "chords") {
+      const chord = { timeS: nowS, pitches: [48, 60, 64, 67], velocity: 78 };
+      this.sound.followChords([chord, { timeS: nowS + PREVIEW_S, pitches: [], velocity: 78 }]);
+    } else {
+      this.sound.noteOn(72, 84, nowS);
+      this.sound.noteOff(72, nowS + PREVIEW_S);
+    }
+  }
+
   #listen(stage: Stage): void {
     this.sound.onInstrument = (part, state) => this.store.set({ instruments: { ...this.store.state.instruments, [part]: state } });
     this.midi.onState = (midi) => this.store.set({ midi });
@@ -307,11 +290,11 @@ export class App implements Actions {
       applyTheme(this.store.state.settings.theme);
       this.picture.repaint();
     });
-    addEventListener("online", () => this.client.hurry());
     addEventListener("pagehide", () => {
       if (this.performer.phase !== "idle") keepJam(this.performer.kept(this.clock.nowS()));
       this.client.leave();
     });
+    addEventListener("pageshow", (event) => event.persisted && location.reload()); // a page from the back button has said goodbye
     void mayUseMidi().then((may) => may && this.openMidi());
     void interruptedJam().then((interrupted) => this.store.set({ interrupted }));
     setInterval(() => this.#tell(), 50);

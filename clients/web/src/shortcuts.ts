@@ -5,8 +5,16 @@ import type { Store } from "./store.ts";
 
 const OWN_KEYS = "input, select, textarea, button, summary, a, [contenteditable]";
 
+/** After a click by mouse or finger the space bar is start and stop again, and not that button's. */
+function releaseFocus(event: MouseEvent): void {
+  const button = event.target instanceof Element ? event.target.closest<HTMLElement>("button, summary") : null;
+  const isByPointer = event.detail > 0;
+  if (button !== null && isByPointer && button.closest("dialog") === null) button.blur();
+}
+
 /** Listens on the window; never while the focus is on something that has its own use for the key. */
 export function attachShortcuts(target: Window, store: Store<AppState>, actions: Actions): void {
+  target.addEventListener("click", releaseFocus);
   target.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       if (store.state.dialog === "settings") actions.show("none");
