@@ -9,7 +9,7 @@ const SHORTEST_S = 0.001;
 /** SoundFont 2.04, 8.1.3: from this cutoff on the filter is open. */
 const OPEN_FILTER_CENTS = 13500;
 /** Loudness every instrument is brought to: root mean square of the loudest third of a second, averaged over keys. */
-const TARGET_RMS = 0.1;
+const TARGET_RMS = 0.25;
 const LEVEL_KEYS = [48, 55, 60, 67, 72];
 const LEVEL_VELOCITY = 100;
 /** SoundFont instruments have one release per velocity; the difference is not worth its bytes. */

@@ -57,7 +57,7 @@ class Keyboard implements KeyboardInput {
   private readonly onDown = (event: KeyboardEvent): void => {
     // While Meta is down some systems keep the releases of other keys to themselves.
     if (event.key === "Meta") this.releaseAll();
-    if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || takesLetters(event)) return;
+    if (event.repeat || event.isComposing || hasModifier(event) || takesLetters(event)) return;
     if (event.code === OCTAVE_DOWN) this.shiftOctave(-1);
     if (event.code === OCTAVE_UP) this.shiftOctave(1);
     const pitch = pitchOfKey(event.code, this.octave);
@@ -88,6 +88,11 @@ class Keyboard implements KeyboardInput {
       () => undefined, // an embedded page may not ask; the printed letters stay those of a US keyboard
     );
   }
+}
+
+/** With these a letter is a command of the app or the browser; Caps Lock is none, for it changes no physical key. */
+function hasModifier(event: KeyboardEvent): boolean {
+  return event.ctrlKey || event.altKey || event.metaKey || event.shiftKey;
 }
 
 function takesLetters(event: KeyboardEvent): boolean {

@@ -4,7 +4,7 @@ import type { Click } from "../contracts.ts";
 
 const CLICK_S = 0.04;
 /** As loud as a loud note. */
-const CLICK_LEVEL = 0.4;
+const CLICK_LEVEL = 0.8;
 const ACCENT_HZ = 1760;
 const PLAIN_HZ = 1175;
 /** A click that comes later than this would mislead: it is left out. */

@@ -1,6 +1,6 @@
 /** The limiter's curve: straight up to a knee, then ever flatter, and never above full scale. Pure. */
 
-/** -6 dB: one part at a usual volume stays below it. */
+/** -6 dB: a single loud note stays below it; only chords and melody together reach it. */
 const KNEE = 0.5;
 const POINTS = 4097;
 /** How many times full scale the curve covers: a WaveShaper knows inputs from -1 to 1, so its input is divided by this. */

@@ -58,7 +58,7 @@ class Sampler implements Player {
 }
 
 const TONE: Omit<Envelope, "peak"> = { attackS: 0.005, holdS: 0, decayS: 4, sustain: 0.3, releaseS: 0.4 };
-const TONE_LEVEL = 0.25;
+const TONE_LEVEL = 0.4;
 
 /** A triangle wave: what sounds while an instrument is on its way, or when it never came. */
 export const tone: Player = {
