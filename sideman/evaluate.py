@@ -27,7 +27,7 @@ from inference.loop import Resident
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint
 from sideman.accompany import HUMAN, RULE_OFFLINE, SILENCE_BEATS, Way, accompany, engine_settings, floors, harmonize, human
-from sideman.paths import DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT, compilation_cache, frames_cache
+from sideman.paths import SHIPPED_CHECKPOINTS, compilation_cache, frames_cache
 from sideman.report import AFTER_SILENCE, COLD_START, JUMP, JUMP_BEAT, JUMP_SEMITONES, Report, Row, adaptation_table, draw, figures_table
 from training.corpora import CORPORA, CorpusProblem, Song
 from training.diversity import vendi
@@ -270,7 +270,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def shipped() -> list[Path]:
     """The checkpoints that come with the package."""
-    return [DEFAULT_CHECKPOINT, *([DEFAULT_OFFLINE_CHECKPOINT] if DEFAULT_OFFLINE_CHECKPOINT.is_dir() else [])]
+    return [path for path in SHIPPED_CHECKPOINTS if path.is_dir()]
 
 
 def playable(ways: Sequence[Way], residents: Mapping[str, Resident], *, insist: bool) -> list[Way]:

@@ -6,9 +6,14 @@ from pathlib import Path
 import inference
 
 _WEIGHTS = Path(inference.__file__).parent / "weights"
-DEFAULT_CHECKPOINT = _WEIGHTS / "online-small"
+DEFAULT_CHECKPOINT = _WEIGHTS / "rl-m-small"
 DEFAULT_OFFLINE_CHECKPOINT = _WEIGHTS / "offline-small"
-SHIPPED_CHECKPOINTS = (DEFAULT_CHECKPOINT, DEFAULT_OFFLINE_CHECKPOINT)  # the first is what a player gets who chooses none
+SHIPPED_CHECKPOINTS = (  # the first is what a player gets who chooses none
+    DEFAULT_CHECKPOINT,
+    _WEIGHTS / "rl-s-small",
+    _WEIGHTS / "online-small",
+    DEFAULT_OFFLINE_CHECKPOINT,
+)
 _PAGE = Path(__file__).parent / "page"  # where `make page` builds the web client, and where a wheel has it
 
 

@@ -176,11 +176,10 @@ def test_checkpoints_are_called_by_their_folders(tmp_path):
     assert names([a, b, c]) == {str(a): a, str(b): b, "rl": c}
 
 
-def test_the_offline_checkpoint_is_evaluated_where_it_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "DEFAULT_OFFLINE_CHECKPOINT", tmp_path / "offline")
-    assert evaluate.shipped() == [evaluate.DEFAULT_CHECKPOINT]
-    (tmp_path / "offline").mkdir()
-    assert evaluate.shipped() == [evaluate.DEFAULT_CHECKPOINT, tmp_path / "offline"]
+def test_the_shipped_checkpoints_are_evaluated_where_they_are_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "SHIPPED_CHECKPOINTS", (tmp_path / "a", tmp_path / "b"))
+    (tmp_path / "b").mkdir()
+    assert evaluate.shipped() == [tmp_path / "b"]
 
 
 def test_without_matplotlib_pictures_are_refused_before_anything_else(capsys, monkeypatch):
