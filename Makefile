@@ -14,7 +14,8 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 NPM      := npm --prefix clients --silent --no-audit --no-fund
 MODULES  := clients/node_modules/.package-lock.json
 PAGE     := sideman/page/index.html
-PAGE_SOURCES := $(shell find clients/web clients/typescript -name node_modules -prune -o -name instruments -prune -o -type f -print)
+PAGE_SOURCES := $(shell find clients/web clients/typescript -name node_modules -prune -o -name instruments -prune -o -path clients/web/public/planner -prune -o -type f -print)
+PLANNER  := clients/web/public/planner/planner.json
 NO_NODE    := echo "expected Node 20.19 or newer with npm, found none; the web client is left out"
 NO_PAGE    := echo "expected to build the web client, failed as said above; serving without it"
 NO_BROWSER := echo "expected Node and Chromium, found not both; nothing is tested in a browser"
@@ -86,7 +87,7 @@ $(BIN)/helm: $(VENV)/bin/python
 	@$@ version --short
 
 clean:  ## remove the environment and what was built
-	rm -rf $(VENV) clients/node_modules sideman/page clients/web/public/instruments
+	rm -rf $(VENV) clients/node_modules sideman/page clients/web/public/instruments clients/web/public/planner
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "expected Python 3.11 or newer, got $$($(PYTHON) --version); name another with: make PYTHON=python3.12"; exit 1)
@@ -105,5 +106,8 @@ $(MODULES): clients/package.json clients/package-lock.json clients/web/package.j
 	@$(NPM) ci
 	@touch $@
 
-$(PAGE): $(MODULES) $(PAGE_SOURCES)
+$(PLANNER): $(VENV)/.serves sideman/export_web.py sideman/paths.py $(wildcard inference/weights/*/manifest.json)
+	@$(BIN)/python -m sideman.export_web --to $(@D)
+
+$(PAGE): $(MODULES) $(PLANNER) $(PAGE_SOURCES)
 	@$(NPM) run build

@@ -24,10 +24,11 @@ TYPES = {
     "woff2": "font/woff2",
     "txt": "text/plain; charset=utf-8",
     "sound": "application/octet-stream",
+    "bin": "application/octet-stream",
     "md": "text/plain; charset=utf-8",
 }
 _SQUEEZED = ("html", "js", "css", "json", "webmanifest", "svg", "txt", "md")  # the others are compressed already
-_HASHED = re.compile(r"assets/.+-[\w-]{8}\.\w+")
+_HASHED = re.compile(r"(assets|planner)/.+-[\w-]{8}\.\w+")
 _POLICY = (
     # WebAssembly is for browsers that cannot decode the instruments themselves; it allows no other code than the page's own.
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "

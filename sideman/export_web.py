@@ -101,7 +101,7 @@ def packed(manifest: Manifest, weights: Any) -> tuple[PageManifest, bytes]:
     digest = hashlib.sha256(data).hexdigest()
     told = PageManifest(
         FORMAT, manifest.model, manifest.temperature, manifest.sizes, vocabulary(), manifest.golden,
-        f"weights-{digest[:16]}.bin", len(data), digest, DTYPE, tuple(tensors),
+        f"weights-{digest[:8]}.bin", len(data), digest, DTYPE, tuple(tensors),
     )  # fmt: skip
     return told, data
 

@@ -1,4 +1,4 @@
-/** A Vite plugin: whatever of other people's code is in the bundle, its licence is beside it. Shell. */
+/** Vite plugins: whatever of other people's code is in the bundle or in a worker's, its licence is beside it. Shell. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,13 +7,26 @@ import type { Plugin } from "vite";
 const FILE = "licences.txt";
 const NAMES = ["LICENSE", "LICENSE.md", "LICENCE", "license"];
 
-export function licences(): Plugin {
+/** One for the page and one for its workers, which are bundled before. */
+export function licences(): { page: Plugin; workers: Plugin } {
+  const packages = new Set<string>();
+  return { workers: collector("licences of workers", packages), page: { ...collector("licences", packages), ...writer(packages) } };
+}
+
+function collector(name: string, packages: Set<string>): Plugin {
   return {
-    name: "licences",
+    name,
     apply: "build",
-    generateBundle(_, bundle) {
-      const modules = Object.values(bundle).flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
-      const packages = new Set(modules.map(packageOf).filter((folder) => folder !== null));
+    renderChunk(_, chunk) {
+      for (const folder of chunk.moduleIds.map(packageOf)) if (folder !== null) packages.add(folder);
+      return null;
+    },
+  };
+}
+
+function writer(packages: ReadonlySet<string>): Pick<Plugin, "generateBundle"> {
+  return {
+    generateBundle() {
       const texts = [...packages].sort().map(licenceOf);
       this.emitFile({ type: "asset", fileName: FILE, source: texts.join("\n\n") });
     },

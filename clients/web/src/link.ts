@@ -2,6 +2,7 @@
 
 import { type Change, type GatewayMessage, SidemanClient, type SidemanError, type State } from "sideman-client";
 import { RoundTrips } from "./latency.ts";
+import { Standby } from "./planner/standby.ts";
 import { protocolChange } from "./settings.ts";
 import type { AppState, Toast } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -12,6 +13,7 @@ type Say = (text: string, kind: Toast["kind"]) => void;
 
 export class Link {
   readonly client: SidemanClient;
+  readonly #standby = new Standby(new URL("planner/planner.json", document.baseURI).href);
   readonly #store: Store<AppState>;
   readonly #say: Say;
   readonly #hear: (message: GatewayMessage) => void;
@@ -27,9 +29,11 @@ export class Link {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.client = new SidemanClient(url.href, {
       name: "sideman web",
+      WebSocket: this.#standby.WebSocket,
       onMessage: (message, roundTripMs) => this.#take(message, roundTripMs),
       onState: (state, problem) => this.#connected(state, problem),
     });
+    this.#standby.onChange = (isOnPage) => store.set({ isOnPage });
     addEventListener("online", () => this.client.hurry());
   }
 
@@ -51,6 +55,7 @@ export class Link {
     if (message.type === "plan") {
       if (roundTripMs !== null) this.#trips.add(roundTripMs);
       this.#store.set({ roundTripMs: this.#trips.last, p95Ms: this.#trips.p95, timing: message.timing });
+      this.#standby.prepare(); // as long as there is a service to load it from
     }
     this.#hear(message);
   }
@@ -61,9 +66,10 @@ export class Link {
     if (connection === "open") {
       const models = this.client.welcome?.models ?? [];
       this.#store.set({ models, reconnects: this.client.reconnects });
-      if (before === "reconnecting") this.#say(texts.back, "good");
-      else this.#greet(models);
-    } else if (connection === "reconnecting" && before === "open") this.#say(texts.lost, "bad");
+      if (this.#standby.isActive) this.#say(texts.onPage, "info");
+      else if (before === "reconnecting") this.#say(texts.back, "good");
+      if (before !== "reconnecting") this.#greet(models);
+    } else if (connection === "reconnecting" && before === "open" && !this.#store.state.isOnPage) this.#say(texts.lost, "bad");
     else if (connection === "closed" && problem !== null) this.#say(texts.refused + problem.got, "bad");
   }
 

@@ -39,6 +39,7 @@ export interface AppState {
   readonly lateFrames: number;
   readonly lateLight: boolean;
   readonly reconnects: number;
+  readonly isOnPage: boolean; // no service answers: the page plans by itself
   readonly isImprovising: boolean; // no plan: the last bar repeats
   readonly midi: MidiState;
   readonly midiLight: boolean;
@@ -73,6 +74,7 @@ export const FIRST_STATE: AppState = {
   lateFrames: 0,
   lateLight: false,
   reconnects: 0,
+  isOnPage: false,
   isImprovising: false,
   midi: { kind: "off" },
   midiLight: false,

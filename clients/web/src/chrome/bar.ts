@@ -39,11 +39,12 @@ export class JamBar extends JamElement {
   #lamps(): TemplateResult {
     const { state } = this;
     const { texts, roundTripMs, budgetMs } = state;
+    const connection = state.isOnPage ? "page" : state.connection;
     const share = roundTripMs === null ? 0 : roundTripMs / budgetMs;
-    return html`<details class="latency" data-connection=${state.connection}>
+    return html`<details class="latency" data-connection=${connection}>
       <summary title="${texts.latency}">
         <span class="hidden">${texts.latency}</span>
-        <span class="lamp connection" role="img" aria-label=${texts.connection[state.connection]} title=${texts.connection[state.connection]}></span>
+        <span class="lamp connection" role="img" aria-label=${texts.connection[connection]} title=${texts.connection[connection]}></span>
         <span class="meter" data-level=${share > 1 ? "over" : share > 0.6 ? "high" : "fine"}><span class="fill" .style=${`inline-size:${Math.min(1, share) * 100}%`}></span></span>
         <span class="value">${roundTripMs === null ? "–" : roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms</span>
         <span class="lamp late" role="img" data-lit=${state.lateLight} aria-label=${texts.lateFrames(state.lateFrames)}

@@ -2,6 +2,7 @@ import type { ClientMessage, GatewayMessage, Tick } from "sideman-client";
 import { describe, expect, test } from "vitest";
 import { PageGateway } from "./gateway.ts";
 import { Network } from "./network.ts";
+import { Slot } from "./slots.ts";
 import { Symbols } from "./symbols.ts";
 import { tiny } from "./vectors.ts";
 import { Weights } from "./weights.ts";
@@ -48,7 +49,7 @@ test("a newer tick supersedes one that waits, and the plan is that of the newest
   const gateway = new PageGateway(model, 1);
   answers(gateway, { type: "configure", silence_beats: 0 });
   expect(gateway.receive(tick(0), 0)).toEqual([]);
-  expect(gateway.work(0)).toEqual([]); // under way
+  for (let step = 0; step < 4; step++) expect(gateway.work(0)).toEqual([]); // under way, frames of it decided
   expect(gateway.receive(tick(1), 0)).toEqual([]);
   expect(gateway.receive(tick(2), 0)).toEqual([{ type: "keep", seq: 2, reason: "superseded" }]);
   const told: GatewayMessage[] = [];
@@ -56,11 +57,37 @@ test("a newer tick supersedes one that waits, and the plan is that of the newest
   expect(told.map((answer) => answer.type === "plan" && answer.seq)).toEqual([1, 3]);
 });
 
+test("a plan of which nothing is decided yet gives way too, and what was fed for it is not fed again (P6)", () => {
+  const gateway = new PageGateway(model, 1);
+  answers(gateway, { type: "configure", silence_beats: 0 });
+  answers(gateway, { type: "history", frame: 100, first_frame: 0, chords: [{ start: 0, length: 101, symbol: "C" }] });
+  gateway.receive(tick(101), 0);
+  for (let step = 0; step < 90; step++) gateway.work(0);
+  expect(gateway.receive(tick(102), 0)).toEqual([{ type: "keep", seq: 102, reason: "late" }]);
+  let steps = 0;
+  const told: GatewayMessage[] = [];
+  for (; told.length === 0; steps++) told.push(...gateway.work(0));
+  expect(told).toMatchObject([{ type: "plan", seq: 103 }]);
+  expect(steps).toBeLessThan(40);
+});
+
+test("a session that begins anew finds what the one before has computed", () => {
+  const slots = [new Slot(network), new Slot(network)] as const;
+  const resume = (gateway: PageGateway) => {
+    answers(gateway, { type: "configure", silence_beats: 0 });
+    answers(gateway, { type: "history", frame: 100, first_frame: 0, chords: [{ start: 0, length: 101, symbol: "C" }], seed: 7 });
+    return ticked(gateway, 1, 101).find((answer) => answer.type === "plan");
+  };
+  const [first, second] = [resume(new PageGateway(model, 1, slots)), resume(new PageGateway(model, 2, slots))];
+  expect(second?.chords).toEqual(first?.chords);
+  expect(second?.timing.steps).toBe(0);
+});
+
 test("every tick gets one answer, also when a history overtakes it (T3, H6)", () => {
   const gateway = new PageGateway(model, 1);
   answers(gateway, { type: "configure", silence_beats: 0 });
   gateway.receive(tick(0), 0);
-  gateway.work(0);
+  for (let step = 0; step < 4; step++) gateway.work(0);
   gateway.receive(tick(1), 0);
   const told = answers(gateway, { type: "history", frame: 8, first_frame: 0, chords: [{ start: 0, length: 9, symbol: "C" }] });
   expect(told).toEqual([

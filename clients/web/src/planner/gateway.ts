@@ -56,7 +56,8 @@ interface Flight {
   readonly situation: Situation;
   readonly request: PlanRequest;
   readonly begunMs: number;
-  readonly making: Generator<undefined, Planned>;
+  readonly making: Generator<number, Planned>;
+  numDecided: number;
 }
 
 /** One session. `nowMs` is milliseconds of any clock that does not stand still. */
@@ -73,11 +74,12 @@ export class PageGateway {
   #sent = new Map<number, SentPlan>();
   #waiting: Asked | null = null;
   #flight: Flight | null = null;
-  #ahead: Generator<undefined, void> | null = null;
+  #ahead: Generator<void, void> | null = null;
 
-  constructor(model: Model, seed: number) {
+  /** `slots` may remember another session: only what is the same by value is reused. */
+  constructor(model: Model, seed: number, slots: readonly [Slot, Slot] = [new Slot(model.network), new Slot(model.network)]) {
     this.#model = model;
-    this.#slots = [new Slot(model.network), new Slot(model.network)];
+    this.#slots = [...slots];
     this.#settings = { ...DEFAULT_SETTINGS, model: model.name, temperature: model.temperature };
     this.#seed = seed;
   }
@@ -115,7 +117,9 @@ export class PageGateway {
       return [];
     }
     const step = this.#flight.making.next();
-    return step.done ? [this.#land(this.#flight, step.value, nowMs)] : [];
+    if (step.done) return [this.#land(this.#flight, step.value, nowMs)];
+    this.#flight.numDecided = step.value;
+    return [];
   }
 
   #welcome(): GatewayMessage {
@@ -191,11 +195,22 @@ export class PageGateway {
       this.#applied = now;
       for (const seq of this.#sent.keys()) if (seq <= now.seq) this.#sent.delete(seq);
     }
-    const overtaken: GatewayMessage[] = this.#waiting === null ? [] : [{ type: "keep", seq: this.#waiting.seq, reason: "superseded" }];
-    this.#waiting = null;
+    const overtaken = this.#overtake();
     if (isListening(this.#situation(this.#jam))) return [...overtaken, { type: "keep", seq: tick.seq, reason: "listening" }];
     this.#waiting = { seq: tick.seq, arrivedMs: nowMs };
     return overtaken;
+  }
+
+  /** A tick that waits gives way to a newer one; so does a plan of which no frame is decided yet, for it comes too late. */
+  #overtake(): GatewayMessage[] {
+    const told: GatewayMessage[] = [];
+    if (this.#flight?.numDecided === 0) {
+      told.push({ type: "keep", seq: this.#flight.asked.seq, reason: "late" });
+      this.#flight = null;
+    }
+    if (this.#waiting !== null) told.push({ type: "keep", seq: this.#waiting.seq, reason: "superseded" });
+    this.#waiting = null;
+    return told;
   }
 
   /** Begins the plan of the tick that waits. */
@@ -206,7 +221,14 @@ export class PageGateway {
     const request = requestFor(situation, symbols);
     this.#ahead = null;
     if (this.#slots[1].agreement(request) > this.#slots[0].agreement(request)) this.#slots.reverse();
-    const flight = { asked: this.#waiting, situation, request, begunMs: nowMs, making: this.#slots[0].plan(network, request) };
+    const flight = {
+      asked: this.#waiting,
+      situation,
+      request,
+      begunMs: nowMs,
+      making: this.#slots[0].plan(network, request),
+      numDecided: 0,
+    };
     this.#waiting = null;
     return flight;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Network } from "./network.ts";
-import { type PlanRequest, Slot } from "./slots.ts";
-import { finish, shipped, tiny } from "./vectors.ts";
+import { finish, type PlanRequest, Slot } from "./slots.ts";
+import { shipped, tiny } from "./vectors.ts";
 import { Weights } from "./weights.ts";
 
 const network = new Network(new Weights(tiny.manifest, tiny.data), tiny.manifest.vocabulary);

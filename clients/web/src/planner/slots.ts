@@ -64,8 +64,11 @@ export class Slot {
     return differs < 0 ? this.#frames.length : differs;
   }
 
-  /** Computes the plan; it pauses after every position fed, so that the caller may look around, and must be run to its end or dropped. */
-  *plan(network: Network, request: PlanRequest): Generator<undefined, Planned> {
+  /**
+   * Computes the plan. It pauses after every position fed, so that the caller may look around, and tells how many frames of the plan are
+   * decided. Dropped half made it does no harm: what was fed stays, for the next plan.
+   */
+  *plan(network: Network, request: PlanRequest): Generator<number, Planned> {
     const first = request.firstFrame - request.windowStart;
     const end = first + request.lookaheadFrames;
     const reused = this.#recall(request, end);
@@ -76,7 +79,7 @@ export class Slot {
       for (let position = Math.min(this.#numFed, decided); position <= decided; position++) {
         hidden = this.#feed(network, request, position);
         steps += 1;
-        yield;
+        yield Math.max(0, decided - first);
       }
       this.#frames.push(this.#decide(network, request, hidden as Float64Array)); // at least position `decided` was fed
     }
@@ -84,7 +87,7 @@ export class Slot {
   }
 
   /** Feeds what the request gives, so that a later request finds it here; it pauses likewise. */
-  *prepare(network: Network, request: PlanRequest): Generator<undefined, void> {
+  *prepare(network: Network, request: PlanRequest): Generator<void, void> {
     this.#recall(request, Number.POSITIVE_INFINITY);
     const known = this.#give(request);
     while (this.#numFed <= known) {
@@ -147,4 +150,12 @@ function controlsOf({ windowStart, barLine, controls }: PlanRequest): string {
 
 function noiseOf({ seed, temperature }: PlanRequest): string {
   return `${seed},${temperature}`;
+}
+
+/** Runs a computation to its end. */
+export function finish<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }

@@ -63,14 +63,6 @@ export function shipped(): { manifest: Manifest; data: ArrayBuffer; sha256: stri
   }
 }
 
-/** Runs a computation to its end. */
-export function finish<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
 function json(url: URL): unknown {
   return JSON.parse(readFileSync(url, "utf8"));
 }
