@@ -51,19 +51,23 @@ class RampReport(msgspec.Struct, frozen=True):
 
 async def bench(arguments: argparse.Namespace, tunes: Sequence[Melody]) -> tuple[LoadReport | RampReport, Measured]:
     """The report, and the run to draw. Raises ServiceProblem, Vanished."""
+    if arguments.ramp:
+        return await _ramp(arguments, tunes)
     async with _target(arguments) as target:
-        if arguments.ramp:
-            return await _ramp(target, arguments, tunes)
         measured = await measure(target, run_of(arguments, arguments.sessions), tunes)
     Console(width=max(120, Console().width)).print(table(measured.report))
     return measured.report, measured
 
 
-async def _ramp(target: Target, arguments: argparse.Namespace, tunes: Sequence[Melody]) -> tuple[RampReport, Measured]:
-    """Search on one service. What is drawn and shown in full is the largest run that went well, or else the smallest."""
+async def _ramp(arguments: argparse.Namespace, tunes: Sequence[Melody]) -> tuple[RampReport, Measured]:
+    """Search, each step on a service of its own: what one spared in the end (P12) would be the next one's loss.
+
+    What is drawn and shown in full is the largest run that went well, or else the smallest.
+    """
     tried: dict[int, Measured] = {}
     while (sessions := next_sessions(_carried(tried), arguments.sessions, arguments.max_sessions)) is not None:
-        tried[sessions] = await measure(target, run_of(arguments, sessions), tunes)
+        async with _target(arguments) as target:
+            tried[sessions] = await measure(target, run_of(arguments, sessions), tunes)
         print(step(tried[sessions].report), flush=True)
     most = max((sessions for sessions, well in _carried(tried).items() if well), default=0)
     shown = tried[most or min(tried)]

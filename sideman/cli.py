@@ -25,6 +25,7 @@ COMMANDS = {
 }
 BENCHMARKS = {
     "engine": ("sideman.bench", "plans over real melodies: plain against served, equality included"),
+    "session": ("sideman.bench_session", "what a plan costs as a session grows, from 16 beats to half an hour"),
     "steps": ("sideman.bench_steps", "every compiled call against what arithmetic and memory allow here"),
     "training": ("sideman.bench_training", "train steps against the rate of a matrix product; needs optax"),
     "scrape": ("sideman.bench_scrape", "reading the gateway's metrics while many sessions are open"),

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -155,10 +156,18 @@ def test_a_ramp_shows_every_step_and_the_largest_run_that_went_well(capsys, monk
     async def measure(target, run, tunes):
         return measured(run, *[2.0 if run.sessions <= 5 else 200.0] * 10)
 
+    @asynccontextmanager
+    async def own_service(arguments):
+        services.append(arguments)
+        yield Target("ws://x", None)
+
+    services = []
     monkeypatch.setattr(bench_load, "measure", measure)
+    monkeypatch.setattr(bench_load, "_target", own_service)
     arguments = arguments_of("--ramp", "--sessions", "2")
-    made, drawn = asyncio.run(bench_load._ramp(Target("ws://x", None), arguments, []))
+    made, drawn = asyncio.run(bench_load._ramp(arguments, []))
     out = capsys.readouterr().out
+    assert len(services) == 5
     assert (made.most_sessions, drawn.report.sessions) == (5, 5)
     assert [step.sessions for step in made.runs] == [2, 4, 8, 6, 5]
     assert "   8 sessions: 0.00% in budget, round trip p50 200.0, p99 200.0, max 200.0 ms\n" in out
