@@ -170,8 +170,8 @@ def heard_from(episodes: Episodes, chords: np.ndarray) -> list[Accompanied]:
     result = []
     for melody, row, place, bar, forced in zip(episodes.melody, chords, episodes.place, episodes.bar_frames, episodes.forced, strict=True):
         before, given = int(place[0]), int((forced != FREE).sum())
-        padded = (np.pad(values, (before, 0)) for values in (melody, row))
-        result.append(Accompanied(*padded, int(bar) // FRAMES_PER_BEAT, before + given))
+        padded = [np.pad(values, (before, 0)) for values in (melody, row)]
+        result.append(Accompanied(padded[0], padded[1], int(bar) // FRAMES_PER_BEAT, before + given))
     return result
 
 
