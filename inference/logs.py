@@ -20,4 +20,5 @@ def set_up(form: str, level: str) -> None:
         written: list[Processor] = [*tail, structlog.processors.JSONRenderer()]
         handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamp, processors=written))
         logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("absl").setLevel(logging.WARNING)
+    for library in ("absl", "jax"):
+        logging.getLogger(library).setLevel(logging.WARNING)

@@ -15,7 +15,7 @@ OVERVIEW = Page(
     """\
 **Is it in time?** *Plans that failed*: of the plans players waited for, those that came too late for their frame, or not at all; 1 % may.
 
-| if that is high, and | then it is | do |
+| if that is high, or *Spared under load* is above 0, and | then it is | do |
 |---|---|---|
 | either line of *Plans from nothing* is above 10 % | more players than slots: they push each other out | raise `--slots`, add a worker |
 | *Network by client group*: one group is far above the others | the network or the program of that group | nothing here; tell them |

@@ -39,7 +39,8 @@ def named(legend: str, labels: Mapping[str, str]) -> str:
 
 def diagnose(reading: Mapping[str, Mapping[str, float]]) -> str:
     """What the table at the top of the overview says: the first row that fits."""
-    if reading["Plans that failed"].get("failed", 0.0) <= FAILED_TOO_OFTEN:
+    spared = max(reading["Spared under load"].values(), default=0.0)
+    if reading["Plans that failed"].get("failed", 0.0) <= FAILED_TOO_OFTEN and not spared:
         return "in time"
     if reading["Workers ready"].get("ready", 0.0) < reading["Workers ready"].get("told of", 0.0):
         return "worker lost"

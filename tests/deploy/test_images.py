@@ -21,6 +21,8 @@ TOOLS = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
 INSTALL_S = 300
 
+PAGE_STEPS = ["WORKDIR /src/clients", "COPY clients/ ./", "RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build"]
+
 needs_uv = pytest.mark.skipif(not (TOOLS / "uv").exists() and shutil.which("uv") is None, reason="needs uv: make setup")
 
 
@@ -103,6 +105,22 @@ def test_what_the_cpu_workers_image_installs_runs_and_has_the_shipped_models(tmp
     folders = [Path(folder) for folder in found.stdout.split()]
     assert [folder.name for folder in folders] == ["online-small", "offline-small"]
     assert all((folder / "manifest.json").is_file() and folder.is_relative_to(tmp_path) for folder in folders)
+
+
+@pytest.mark.parametrize("name", ["gateway", "web"])
+def test_both_images_with_a_page_build_it_alike(name):
+    """The steps are run once, in the test below."""
+    (page,) = (stage for stage in stages(DEPLOY / f"docker/{name}.Dockerfile") if stage[0].endswith(" AS page"))
+    assert page[1:] == PAGE_STEPS
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node 20.19 or newer with npm")
+def test_the_steps_that_build_the_page_do_so_in_a_clean_folder(tmp_path):
+    shutil.copytree(ROOT / "clients", tmp_path / "clients", ignore=shutil.ignore_patterns("node_modules", "instruments", "__pycache__"))
+    done = run("sh", "-c", PAGE_STEPS[-1].removeprefix("RUN "), folder=tmp_path / "clients")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "sideman/page/index.html").is_file(), "the images copy it from there"
 
 
 @pytest.mark.slow

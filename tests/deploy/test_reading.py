@@ -22,6 +22,7 @@ WELL = {panel.title: {} for panel in OVERVIEW.panels} | {
     "Where plans spend their time": {"queue": 0.001, "device": 0.004, "link": 0.002},
     "Device calls": {"decode": 0.001},
     "Plans from nothing": {"from nothing": 0.01, "forgotten": 0.0},
+    "Spared under load": {"a": 0.0},
 }
 FAILING = WELL | {"Plans that failed": {"failed": 0.3}}
 
@@ -32,6 +33,8 @@ FAILING = WELL | {"Plans that failed": {"failed": 0.3}}
         (WELL, "in time"),
         (WELL | {"Plans that failed": {}}, "in time"),
         (FAILING, "none of these"),
+        (WELL | {"Spared under load": {"a": 1.0}, "Plans from nothing": {"forgotten": 0.5}}, "more players than slots"),
+        (WELL | {"Spared under load": {"a": 2.0}, "Where plans spend their time": {"queue": 0.1}}, "slow device"),
         (FAILING | {"Workers ready": {"ready": 0.0, "told of": 1.0}}, "worker lost"),
         (FAILING | {"Plans from nothing": {"from nothing": 0.5}}, "more players than slots"),
         (FAILING | {"Plans from nothing": {"forgotten": 0.5}, "Where plans spend their time": {}}, "more players than slots"),

@@ -44,6 +44,7 @@ SERIES = {
     "sideman_worker_wait_p90_seconds",
     "sideman_breakers_open",
     "sideman_pool_waiting",
+    "sideman_relief_level",
     "sideman_worker_slots",
     "sideman_worker_slots_used",
     "sideman_worker_waiting",

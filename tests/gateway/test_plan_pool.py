@@ -219,8 +219,8 @@ def test_a_worker_that_leaves_gets_nothing_new_while_another_stays_and_answers_w
     pool.leaves("a", True)
     assert [call.worker for call in pool.submit(request(second), 0.01).calls] == ["b"]
     assert pool.answered("a", call.call_id, [PlanReply(first, 1)], 0.02).replies == (PlanReply(first, 1),)
-    pool.disconnected("b", 0.03)
-    assert [call.worker for call in pool.submit(request(first, seq=2), 0.03).calls] == ["a"]
+    (again,) = pool.disconnected("b", 0.03).calls
+    assert (again.worker, again.requests[0].session) == ("a", second), "nobody else stays"
 
 
 def test_a_worker_that_came_back_does_not_leave_any_more():

@@ -66,7 +66,7 @@ async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, 
         writer.write(HEADER.pack(len(call), 7) + call)
         length, call_id = HEADER.unpack(await reader.readexactly(HEADER.size))
         state = decode_answers(await reader.readexactly(length)).worker
-        assert (call_id, state.ready, state.slots) == (7, True, 36)
+        assert (call_id, state.ready, state.slots) == (7, True, 132)
         assert [(model.name, model.is_offline) for model in state.models] == [("tiny", False), ("tiny-offline", True)]
         assert state.rss_bytes > 1 << 20
         process.send_signal(signal.SIGTERM)
