@@ -27,6 +27,8 @@ PLACES = {
     "clients/web/README.md": "sdk/web.md",
     "deploy/RUNBOOK.md": "operations/runbook.md",
     "training/LOG.md": "training/log.md",
+    "inference/weights/rl-m-small/CARD.md": "training/rl-m-small.md",
+    "inference/weights/rl-s-small/CARD.md": "training/rl-s-small.md",
     "inference/weights/online-small/CARD.md": "training/online-small.md",
     "inference/weights/offline-small/CARD.md": "training/offline-small.md",
     "DECISIONS.md": "decisions.md",
@@ -39,7 +41,14 @@ ORDER = {
     "Protocol": ("protocol.md",),
     "SDKs": ("sdk/index.md", "sdk/python.md", "sdk/typescript.md", "sdk/web.md"),
     "Operations": ("operations/index.md", "operations/dashboards.md", "operations/runbook.md", "operations/metrics.md"),
-    "Training": ("training/index.md", "training/log.md", "training/online-small.md", "training/offline-small.md"),
+    "Training": (
+        "training/index.md",
+        "training/log.md",
+        "training/rl-m-small.md",
+        "training/rl-s-small.md",
+        "training/online-small.md",
+        "training/offline-small.md",
+    ),
     "Project": ("readme.md", "decisions.md", "changelog.md"),
 }
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")

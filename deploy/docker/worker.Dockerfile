@@ -25,4 +25,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=180s CMD ["python", "-c",
 # It says that it leaves, and answers what it has: 10 s at most (docker stop -t 20).
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "inference", "--socket", "/run/sideman/worker.sock", "--cache", "/var/cache/sideman", "--metrics-host", "0.0.0.0", "--metrics-port", "9766"]
-CMD ["--checkpoint", "/opt/sideman/weights/online-small", "--checkpoint", "/opt/sideman/weights/offline-small"]
+CMD ["--checkpoint", "/opt/sideman/weights/rl-m-small", \
+     "--checkpoint", "/opt/sideman/weights/rl-s-small", \
+     "--checkpoint", "/opt/sideman/weights/online-small", \
+     "--checkpoint", "/opt/sideman/weights/offline-small"]

@@ -103,7 +103,7 @@ def test_what_the_cpu_workers_image_installs_runs_and_has_the_shipped_models(tmp
     assert run(python, "-m", "inference", "--help", folder=tmp_path).returncode == 0
     found = run(python, "-c", "from sideman.paths import SHIPPED_CHECKPOINTS as s; print(*[p.parent / p.name for p in s])", folder=tmp_path)
     folders = [Path(folder) for folder in found.stdout.split()]
-    assert [folder.name for folder in folders] == ["online-small", "offline-small"]
+    assert [folder.name for folder in folders] == ["rl-m-small", "rl-s-small", "online-small", "offline-small"]
     assert all((folder / "manifest.json").is_file() and folder.is_relative_to(tmp_path) for folder in folders)
 
 
