@@ -73,7 +73,7 @@ def test_a_config_with_an_unknown_field_is_refused():
         msgspec.convert({**msgspec.to_builtins(CONFIG), "epochs": 3}, MleConfig)
 
 
-CONFIGS = sorted(Path("training/configs").glob("*.toml"))
+CONFIGS = [file for file in sorted(Path("training/configs").glob("*.toml")) if "training.train_mle" in file.read_text()]
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
