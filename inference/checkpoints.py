@@ -30,6 +30,9 @@ def write_weights(folder: Path, weights: Any, dtype: str) -> None:
     cast = jax.tree.map(lambda x: np.asarray(jnp.asarray(x, dtype)), _by_name(weights))
     with ocp.PyTreeCheckpointer(use_ocdbt=True, use_zarr3=True) as writer:
         writer.save((folder / WEIGHTS_FOLDER).absolute(), cast)
+    said = folder / WEIGHTS_FOLDER / "commit_success.txt"
+    if said.is_file():  # Orbax writes the path of this machine into it, and reads nothing of it
+        said.write_text("committed\n")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
