@@ -7,11 +7,14 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export NODE_EXTRA_CA_CERTS ?= /etc/ssl/certs/ca-certificates.crt
+endif
 
 # The web client is built and tested where there is Node; everything else works without.
 NODE     := $(shell command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' && echo yes)
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-NPM      := npm --prefix clients --silent --no-audit --no-fund
+NPM      := npm --prefix clients --loglevel=error --no-audit --no-fund
 MODULES  := clients/node_modules/.package-lock.json
 PAGE     := sideman/page/index.html
 PAGE_SOURCES := $(shell find clients/web clients/typescript -name node_modules -prune -o -name instruments -prune -o -path clients/web/public/planner -prune -o -type f -print)
