@@ -28,12 +28,11 @@ from gateway.page_sender import PageSender, read_page
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
 from gateway.relief import Relief
-from gateway.session import live_models
 from gateway.settings import OFF, GatewaySettings
 from gateway.tracing import over_http
 from schema import codes
 from schema.client_messages import SUBPROTOCOLS, Moving, Settings
-from schema.engine_messages import ModelInfo, PlanReply, WorkerState, player_of
+from schema.engine_messages import ModelInfo, PlanReply, WorkerState, live_models, player_of
 
 
 class Gateway:

@@ -58,7 +58,7 @@ from schema.client_messages import (
     Welcome,
 )
 from schema.codes import BYE, Close, ErrorCode, ProtocolError
-from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
+from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, live_models, offline_model
 from schema.grid import FRAMES_PER_BEAT, place_in_bar
 from schema.melody import NoteEvent
 
@@ -398,13 +398,3 @@ class Session:
         if self._jam is None:
             return Configured(self._settings, 0)
         return Configured(self._settings, self._least_frame if self._waiting else self._least_frame + 1)
-
-
-def live_models(models: Mapping[str, ModelInfo]) -> dict[str, ModelInfo]:
-    """The models a player may choose, by name."""
-    return {name: model for name, model in models.items() if not model.is_offline}
-
-
-def offline_model(models: Mapping[str, ModelInfo]) -> ModelInfo | None:
-    """The model for warm starts and whole melodies, if there is one."""
-    return next((model for model in models.values() if model.is_offline), None)

@@ -11,7 +11,7 @@ An offline model hears a request's whole melody first, in a call of its own; wha
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -59,30 +59,15 @@ class Frame(NamedTuple):
     likely: Int[Array, "B G"]  # melody values, likeliest first; none where the melody is known
 
 
-class Engine:
-    """The model, its weights on every device, and the slots of all sessions, split over the devices: slot // slots a device tells which."""
+class Programs:
+    """What is compiled for models of one shape on some devices: weights are given to it, so all of them share it."""
 
-    def __init__(
-        self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket], devices: Sequence[jax.Device] | None = None
-    ) -> None:
-        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the rows of buckets are per device (default: all local)."""
-        self.sizes = sizes
-        self._devices = list(jax.local_devices() if devices is None else devices)
-        self.devices = len(self._devices)
-        self.slots = slots * self.devices
-        self._local_slots = slots
-        self.buckets = tuple(sorted(set(buckets)))
-        graph, state = nnx.split(nnx.eval_shape(lambda: build(sizes)))
-        nnx.replace_by_pure_dict(state, weights)
-        leaves, tree = jax.tree.flatten(state)
-        mesh = Mesh(np.array(self._devices), ("device",))
+    def __init__(self, sizes: ModelSizes, devices: tuple[jax.Device, ...]) -> None:
+        self.compiled = 0  # shapes compiled so far
+        self.mesh = Mesh(np.array(devices), ("device",))
+        graph, self.state = nnx.split(nnx.eval_shape(lambda: build(sizes)))
+        tree, mesh = jax.tree.structure(self.state), self.mesh
         everywhere, rows = P(), P("device")
-        self._weights = jax.device_put([jnp.asarray(leaf, jnp.float32) for leaf in leaves], NamedSharding(mesh, everywhere))
-        self.compiled = 0  # shapes compiled so far; constant after `warm_up`
-        one = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
-        self._cache = jax.tree.map(lambda leaf: _on_each(leaf, mesh, rows), one)
-        heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
-        self._heard = None if heard is None else _on_each(heard, mesh, rows)
 
         def merged(weights: list[Array]) -> Decoder:
             self.compiled += 1  # runs once for every shape, while it is traced
@@ -111,9 +96,41 @@ class Engine:
             copied: KeysValues = jax.shard_map(kv.copy, mesh=mesh, in_specs=(rows, rows), out_specs=rows)(cache, packed)
             return copied
 
-        self._copy = jax.jit(copy, donate_argnums=0)
-        self._call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
-        self._hear = jax.jit(hear, donate_argnums=1)
+        self.copy = jax.jit(copy, donate_argnums=0)
+        self.call = jax.jit(call, static_argnames="bucket", donate_argnums=1)
+        self.hear = jax.jit(hear, donate_argnums=1)
+
+
+programs = lru_cache(maxsize=8)(Programs)
+
+
+class Engine:
+    """The model, its weights on every device, and the slots of all sessions, split over the devices: slot // slots a device tells which."""
+
+    def __init__(
+        self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket], devices: Sequence[jax.Device] | None = None
+    ) -> None:
+        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the rows of buckets are per device (default: all local)."""
+        self.sizes = sizes
+        self._devices = tuple(jax.local_devices() if devices is None else devices)
+        self.devices = len(self._devices)
+        self.slots = slots * self.devices
+        self._local_slots = slots
+        self.buckets = tuple(sorted(set(buckets)))
+        self._programs = programs(sizes, self._devices)
+        mesh, rows = self._programs.mesh, P("device")
+        state = jax.tree.map(lambda leaf: leaf, self._programs.state)
+        nnx.replace_by_pure_dict(state, weights)
+        self._weights = jax.device_put([jnp.asarray(leaf, jnp.float32) for leaf in jax.tree.leaves(state)], NamedSharding(mesh, P()))
+        one = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
+        self._cache = jax.tree.map(lambda leaf: _on_each(leaf, mesh, rows), one)
+        heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
+        self._heard = None if heard is None else _on_each(heard, mesh, rows)
+
+    @property
+    def compiled(self) -> int:
+        """Shapes compiled so far, for this model and all that share its programs; constant after `warm_up` of the last of them."""
+        return self._programs.compiled
 
     def warm_up(self) -> None:
         """Compile every bucket, on scratch."""
@@ -152,7 +169,7 @@ class Engine:
             assert end // self._local_slots == device, f"expected slots of one device, got {start} and {end}"
             packed = np.full((self.devices, 2, 2), self._local_slots, np.int32)  # scratch onto itself
             packed[device, 0] = source, end % self._local_slots
-            self._cache = self._copy(self._cache, packed)
+            self._cache = self._programs.copy(self._cache, packed)
 
     def _pack_melody(self, work: Work) -> np.ndarray:
         """One row a device for `_hear`: header (its count is that of frames heard), melody; other devices hear on scratch."""
@@ -167,10 +184,10 @@ class Engine:
 
     def _listen(self, packed: np.ndarray) -> None:
         assert self._heard is not None, "only offline models listen"
-        self._heard = self._hear(self._weights, self._heard, packed)
+        self._heard = self._programs.hear(self._weights, self._heard, packed)
 
     def _run(self, packed: np.ndarray, bucket: Bucket) -> np.ndarray:
-        self._cache, chosen = self._call(self._weights, self._cache, self._heard, packed, bucket=bucket)
+        self._cache, chosen = self._programs.call(self._weights, self._cache, self._heard, packed, bucket=bucket)
         return np.asarray(chosen)
 
 

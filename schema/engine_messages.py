@@ -6,7 +6,7 @@ Chord and melody values travel as little-endian unsigned 16-bit integers in one 
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -146,3 +146,13 @@ def golden_request(melody: list[int], seed: int, variant: str) -> PlanRequest:
         style=0,
         slack_ms=1000.0,
     )
+
+
+def live_models(models: Mapping[str, ModelInfo]) -> dict[str, ModelInfo]:
+    """The models a player may choose, by name."""
+    return {name: model for name, model in models.items() if not model.is_offline}
+
+
+def offline_model(models: Mapping[str, ModelInfo]) -> ModelInfo | None:
+    """The model for warm starts and whole melodies, if there is one."""
+    return next((model for model in models.values() if model.is_offline), None)

@@ -40,7 +40,7 @@ from sideman.tunes import NoTunes, fixture_tunes
 from training.corpora import CorpusProblem
 from training.pop909 import read_pop909
 from training.rollouts import plain_plan
-from training.windows import split
+from training.split import split
 
 COMMITS = (0, 2, 4)  # beats
 BATCHES = (1, 8, 32)

@@ -5,10 +5,9 @@ Full slots, random weights where only the sizes are named: speed does not depend
 """
 
 import argparse
-import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from inference.settings import LIVE
 from schema.engine_messages import PlanRequest, pack_values
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING
+from sideman.bench_training import best_s
 from sideman.paths import compilation_cache
 
 SIZES = {"small": SMALL, "base": BASE}
@@ -83,16 +83,6 @@ def machine() -> Machine:
         round(4 * MATMUL_SIZE**2 / best_s(lambda: multiply(row, square).block_until_ready(), 50) / 1e9, 1),
         round(2 * COPY_BYTES / best_s(lambda: np.copyto(target, source)) / 1e9, 1),
     )
-
-
-def best_s(call: Callable[[], object], times: int = 7) -> float:
-    """The shortest of some calls."""
-    result = math.inf
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        result = min(result, time.perf_counter() - began)
-    return result
 
 
 def weights_of(sizes: ModelSizes) -> Any:

@@ -65,7 +65,7 @@ def matmul_gflop_per_s() -> float:
     """The rate of a large product."""
     square = jnp.asarray(np.random.default_rng(0).normal(size=(MATMUL_SIZE, MATMUL_SIZE)), jnp.float32)
     multiply = jax.jit(jnp.matmul)
-    return 2 * MATMUL_SIZE**3 / _seconds(lambda: multiply(square, square).block_until_ready()) / 1e9
+    return 2 * MATMUL_SIZE**3 / best_s(lambda: multiply(square, square).block_until_ready()) / 1e9
 
 
 def gflop_by_formula(sizes: ModelSizes, parameters: int, rows: int) -> float:
@@ -85,19 +85,22 @@ def made_up_song(frames: int = 16 * WINDOW_FRAMES) -> Song:
 
 def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingReport:
     """Train for some steps from random weights. Raises CorpusProblem."""
-    from training.train_mle import Clock, Trainer, losses_of, prepared, sides_of
+    from training.sides import sides_of
+    from training.train_mle import Clock, Trainer, losses_of, prepared
 
     songs, conversion_s = [made_up_song()], {}
     if data is not None:
         with TemporaryDirectory() as folder, redirect_stdout(StringIO()):  # what the readers left out is told in training
             for name in [name for name, corpus in CORPORA.items() if (data / corpus.folder).is_dir()]:
                 read = partial(cached_songs, data, [name], Path(folder), pop909_chords=config.pop909_chords)
-                conversion_s[name] = _seconds(read, times=1)
+                conversion_s[name] = best_s(read, times=1)
             songs = sides_of(config, data, Path(folder)).train
     shares = song_weights(songs, config.mix if data else None)
 
     def batch_of(step: int) -> Batch:
-        batch = random_batch(songs, shares, config.rows, config.seed, step, offline=config.offline)
+        batch = random_batch(
+            songs, shares, config.rows, config.seed, step, offline=config.offline, silent=config.silent, jumps=config.jumps
+        )
         return batch if config.metre else without_metre(batch)
 
     def objective(weights: Any, batch: Batch) -> Any:
@@ -107,7 +110,7 @@ def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingR
     graph, weights = nnx.split(build(config.sizes, config.seed))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
     cost: Any = jax.jit(jax.grad(objective)).lower(weights, batch_of(0)).cost_analysis()
-    rate, batch_s = matmul_gflop_per_s(), _seconds(lambda: batch_of(0))
+    rate, batch_s = matmul_gflop_per_s(), best_s(lambda: batch_of(0))
     trainer, clock = Trainer(config, []), Clock()
     trainee = trainer.fresh()
     with closing(prepared(batch_of, range(WARM_UP_STEPS + num_steps))) as batches:
@@ -184,7 +187,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _seconds(call: Callable[[], object], times: int = 5) -> float:
+def best_s(call: Callable[[], object], times: int = 5) -> float:
     """The shortest of some calls."""
     result = math.inf
     for _ in range(times):

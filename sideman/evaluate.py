@@ -31,11 +31,12 @@ from sideman.paths import SHIPPED_CHECKPOINTS, compilation_cache, frames_cache
 from sideman.report import AFTER_SILENCE, COLD_START, JUMP, JUMP_BEAT, JUMP_SEMITONES, Report, Row, adaptation_table, draw, figures_table
 from training.corpora import CORPORA, CorpusProblem, Song
 from training.diversity import vendi
-from training.evaluate import CONFIDENCE, RESAMPLES, Accompanied, Kind, curve, first_bar_gain, jumped_chords, jumped_melody, measure
+from training.evaluate import CONFIDENCE, RESAMPLES, Accompanied, Kind, curve, first_bar_gain, measure
 from training.frames import Pop909Chords, cached_songs
 from training.reward_models import Contrastive
 from training.reward_store import load_rewards
-from training.windows import OUT_OF_DISTRIBUTION, split
+from training.split import OUT_OF_DISTRIBUTION, split
+from training.windows import jumped_chords, jumped_melody
 
 BEGINNING_BEATS, JUMP_BEATS = 32, 48  # lengths of the short jams
 COMMITS = (0, 2, 4)

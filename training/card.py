@@ -30,7 +30,7 @@ _LIMITS = (
 _TAUGHT: dict[Teaching, str] = {
     "likelihood": "It was trained by maximum likelihood alone: it imitates, and was never told what players like.",
     "reinforcement": "It was rewarded by models that learnt from songs what goes together, by rules, and by an offline teacher; no person "
-    "has rated it. What such rewards do not hear, it does not care for.",
+    "has rated it. What such rewards do not hear, it does not care for. One rule, on accented notes, is close to note-in-chord.",
 }
 
 

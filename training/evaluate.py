@@ -19,7 +19,6 @@ import numpy as np
 from schema.chords import pitch_classes
 from schema.grid import FRAMES_PER_BEAT
 from schema.tokens import NOTHING, NUM_CHORD_VALUES, NUM_CHORDS, NUM_PITCHES, chord_of
-from training.windows import transpose_chords, transpose_melody
 
 INTERVAL_BINS = 18
 LENGTH_BINS = 34
@@ -172,16 +171,6 @@ def curve(name: str, kind: Kind, songs: Sequence[Accompanied], num_beats: int) -
     return Curve(name, kind, value.tolist(), low.tolist(), high.tolist())
 
 
-def jumped_melody(melody: np.ndarray, frame: int, semitones: int) -> np.ndarray:
-    """The melody, moved from a frame on; a note held into that frame is struck there."""
-    return _jumped(melody, transpose_melody(melody, semitones), frame, NUM_PITCHES)
-
-
-def jumped_chords(chords: np.ndarray, frame: int, semitones: int) -> np.ndarray:
-    """The chords, moved from a frame on; a chord held into that frame is struck there."""
-    return _jumped(chords, transpose_chords(chords, semitones), frame, NUM_CHORDS)
-
-
 # ---- counting ----
 
 
@@ -240,13 +229,6 @@ def _by_beat(song: Accompanied, num_beats: int) -> tuple[np.ndarray, np.ndarray]
 def _pitch_class(melody: np.ndarray) -> np.ndarray:
     """Of a note; of silence something that does not count."""
     return np.asarray((melody - 1) % NUM_PITCHES % 12)
-
-
-def _jumped(values: np.ndarray, moved: np.ndarray, frame: int, count: int) -> np.ndarray:
-    result = np.where(np.arange(len(values)) < frame, values, moved).astype(values.dtype)
-    if frame < len(result) and result[frame] > count:
-        result[frame] -= count
-    return result
 
 
 # ---- figures from counts ----

@@ -13,8 +13,7 @@ import numpy as np
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.tokens import NOTHING, NUM_CHORDS, STYLES
 from training.corpora import Song
-from training.evaluate import jumped_chords, jumped_melody
-from training.windows import TRANSPOSITIONS, density_of, transpose_chords, transpose_melody
+from training.windows import TRANSPOSITIONS, density_of, jumped_chords, jumped_melody, random_jump, transpose_chords, transpose_melody
 
 FREE = -1  # in Episodes.forced: the agent chooses
 _MUST_SOUND = 0.25  # share of a fragment's frames with a note, and with a chord
@@ -106,7 +105,7 @@ def _episode(song: Song, frames: int, beginnings: Beginnings, rng: np.random.Gen
     density = density_of(chords)
     if rng.random() < beginnings.jumps:
         at = int(rng.integers(8, frames // FRAMES_PER_BEAT - 4)) * FRAMES_PER_BEAT
-        moved = int(rng.integers(1, 7)) * int(rng.choice((-1, 1)))
+        moved = random_jump(rng)
         melody, chords = jumped_melody(melody, at, moved), jumped_chords(chords, at, moved)
     absolute = start + np.arange(frames)
     bar_frames = song.beats_per_bar * FRAMES_PER_BEAT

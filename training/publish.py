@@ -26,7 +26,8 @@ from training.card import CARD_NAME, CardFacts, Teaching, card
 from training.corpora import CORPORA, CorpusProblem, Song, check_shippable, in_reading_order
 from training.frames import Pop909Chords
 from training.rollouts import plain_plan
-from training.train_mle import BadConfig, MleConfig, read_config, sides_of
+from training.sides import sides_of
+from training.train_mle import BadConfig, MleConfig, read_config
 
 CL_TITLE = "POP909 with the chords of POP909-CL"  # both MIT
 # Frere Jacques, the first two phrases: (MIDI pitch, frames).

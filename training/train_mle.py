@@ -5,7 +5,6 @@ Stop it at any moment and run the same line again: it goes on from its last kept
 """
 
 import argparse
-import math
 import sys
 import time
 import tomllib
@@ -15,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -34,9 +33,10 @@ from schema.grid import WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, ModelSizes
 from schema.tokens import NOTHING
 from training.corpora import CORPORA, CorpusProblem, check_shippable
-from training.frames import Pop909Chords, cached_songs
+from training.frames import Pop909Chords
 from training.losses import Losses, allow, cross_entropy
-from training.windows import Batch, Side, held_out_batches, random_batch, song_weights, split, without_metre
+from training.sides import sides_of
+from training.windows import Batch, held_out_batches, random_batch, song_weights, without_metre
 
 BATCHES_AHEAD = 2
 
@@ -66,6 +66,8 @@ class MleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mix: dict[str, float] | None = None  # share of each corpus among the windows; None: every song by its length
     initial: str | None = None  # checkpoint to start from, a path from where the command is run; None: random weights
     patience: int = 0  # held-out evaluations without a new best after which the run stops; 0: never
+    silent: float = 0.35  # share of the windows that begin with 1 to 16 beats without chords
+    jumps: float = 0.0  # share of the windows in which the song moves to another key, as players do
     metre: bool = True  # false: the model is not told where bars begin, to see what that is worth
 
     def __post_init__(self) -> None:
@@ -130,45 +132,6 @@ def losses_of(graph: Any, weights: Any, batch: Batch, key: Array | None) -> Loss
     chord, chord_accuracy = cross_entropy(chord_logits, batch.chord_action, batch.chord_counts)
     melody, melody_accuracy = cross_entropy(melody_logits, batch.melody_action, batch.melody_counts)
     return Losses(chord, melody, chord_accuracy, melody_accuracy)
-
-
-class SongChoice(Protocol):
-    """What a config says about the songs it wants."""
-
-    @property
-    def corpora(self) -> tuple[str, ...]:
-        """Trained on."""
-
-    @property
-    def pop909_chords(self) -> Pop909Chords:
-        """Whose chords POP909 has."""
-
-    @property
-    def apart(self) -> tuple[str, ...]:
-        """Read only so that no variant of their tunes is trained on."""
-
-    @property
-    def mix(self) -> dict[str, float] | None:
-        """Share of each corpus."""
-
-
-def sides_of(config: SongChoice, data: Path, cache: Path) -> Side:
-    """The songs of the config's corpora, split; variants of tunes in `config.apart` are for the test. Raises CorpusProblem."""
-    if both := sorted(set(config.corpora) & set(config.apart)):
-        raise CorpusProblem(f"expected corpora that are trained on or kept apart, got {', '.join(both)} in both lists")
-    if config.mix is not None and not (
-        set(config.mix) == set(config.corpora) and all(0 < share < math.inf for share in config.mix.values())
-    ):
-        raise CorpusProblem(f"expected a positive share in mix for each of {', '.join(config.corpora)}, got {config.mix}")
-    present = [name for name in config.apart if name in CORPORA and (data / CORPORA[name].folder).is_dir()]
-    for name in sorted(set(config.apart) - set(present)):
-        print(f"{name} is not in {data}: variants of its tunes are not looked for, so they may be trained on", flush=True)
-    sides = split(cached_songs(data, (*config.corpora, *present), cache, pop909_chords=config.pop909_chords), config.apart)
-    without = sorted(set(config.corpora) - {song.corpus for song in sides.train})
-    if without or not sides.valid:
-        got = f"{len(sides.train)} and {len(sides.valid)}" + (f", none of {', '.join(without)} to train on" if without else "")
-        raise CorpusProblem(f"expected songs to train on and songs to stop by, got {got}: the corpus in {data} is too small")
-    return sides
 
 
 def initial_weights(config: MleConfig, weights: Any, *, allow_unshippable: bool) -> Any:
@@ -341,7 +304,9 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
     steps = range(trainee.step + 1, config.steps + 1)
 
     def batch_of(step: int) -> Batch:
-        batch = random_batch(sides.train, shares, config.rows, config.seed, step, offline=config.offline)
+        batch = random_batch(
+            sides.train, shares, config.rows, config.seed, step, offline=config.offline, silent=config.silent, jumps=config.jumps
+        )
         return batch if config.metre else without_metre(batch)
 
     with closing(prepared(batch_of, steps)) as batches:

@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ from training.frames import Pop909Chords
 from training.retrieval import detection, retrieval
 from training.reward_models import Contrastive, Discriminative, Hears, Kind, RewardSizes, build_reward
 from training.reward_store import REPORT_NAME, Learnt, RewardReport, keep_reward
-from training.train_mle import BadConfig, prepared, sides_of
+from training.sides import sides_of
+from training.train_mle import BadConfig, prepared
 from training.windows import song_weights
 
 _NEAR = 0.3  # share of shuffled pairs whose chords are the own ones, moved by some beats: in key, out of place
@@ -144,7 +144,7 @@ def train(config: RewardConfig, member: Member, seed: int, songs: tuple[list[Son
     task = progress.add_task(name_of(member, seed), total=member.steps)
     key = jax.random.key(seed)
     with closing(prepared(batch_of, range(1, member.steps + 1))) as batches:
-        for step, batch in enumerate(_all(batches), 1):
+        for step, batch in enumerate(batches, 1):
             trainer.weights, trainer.moments, loss = trainer.step(trainer.weights, trainer.moments, batch, jax.random.fold_in(key, step))
             progress.update(task, completed=step, description=f"{name_of(member, seed)} {float(loss):.3f}")
             if step % config.held_out_every == 0 or step == member.steps:
@@ -156,10 +156,6 @@ def train(config: RewardConfig, member: Member, seed: int, songs: tuple[list[Son
     progress.remove_task(task)
     report = RewardReport(member.kind, member.hears, member.frames, seed, best_step, config.sizes, round(best_loss, 4), {})
     return Learnt(report, nnx.merge(trainer.graph, best))
-
-
-def _all(batches: Iterator[Any]) -> Iterator[Any]:
-    yield from batches
 
 
 def figures_of(learnt: Learnt, songs: list[Song], pool: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ import sys
 import time
 import tomllib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from training.reward_models import Discriminative, RewardSizes, build_reward
 from training.reward_store import Learnt, load_rewards
 from training.rewards import Ear, ear
 from training.rl import Apprentice, Learning, Step, Told, teacher_weight
-from training.train_mle import BadConfig, prepared, sides_of
+from training.sides import sides_of
+from training.train_mle import BadConfig, prepared
 from training.windows import song_weights
 
 CURVES_NAME = "curves.jsonl"
@@ -219,16 +220,13 @@ def run(config: RlConfig, data: Path, rewards: Path, out: Path, *, cache: Path |
         )
 
     with closing(prepared(episodes_of, range(done + 1, config.steps + 1))) as batches:
-        learn(config, step, apprentice, (keeper, out), enumerate_from(done + 1, batches))
+        learn(config, step, apprentice, (keeper, out), enumerate(batches, done + 1))
     keeper.finish()
 
 
-def enumerate_from(first: int, batches: Any) -> Any:
-    """Step numbers with their episodes."""
-    return enumerate(batches, first)
-
-
-def learn(config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Keeper, Path], batches: Any) -> Apprentice:
+def learn(
+    config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Keeper, Path], batches: Iterable[tuple[int, Episodes]]
+) -> Apprentice:
     """All steps that are left."""
     keeper, out = places
     out.mkdir(parents=True, exist_ok=True)

@@ -4,22 +4,16 @@ Axis letters as in `inference/model.py`: B windows · T positions. Position 0 is
 targets at position i are the actions of frame i.
 """
 
-import hashlib
-import re
-import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from schema.grid import FRAMES_PER_BEAT, WINDOW_BEATS, WINDOW_FRAMES
 from schema.tokens import DENSITIES, HOLD_ACTION, NOTHING, NUM_CHORDS, NUM_PITCHES, NUM_QUALITIES, STYLES
-from training.corpora import CORPORA, Song
+from training.corpora import Song
 
-# Tunes are variants of one another if they share this part of the nine-note interval shapes of the shorter one (data/README.md).
-SHAPE_NOTES = 9
-SHARED_SHAPES = 0.15
-OUT_OF_DISTRIBUTION = "nottingham"  # GPL: never in the training side, all of it is for testing
 # Beats per chord change from which a window counts as sparse, calm, medium, lively; below the last it is busy.
 DENSITY_EDGES = (5.0, 3.5, 2.5, 1.75)
 TRANSPOSITIONS = range(-6, 6)
@@ -44,96 +38,6 @@ class Batch(NamedTuple):
     known: Any  # bool [B, T] whether an offline model may hear it
 
 
-class Side(NamedTuple):
-    """The songs of one side of the split."""
-
-    train: list[Song]
-    valid: list[Song]
-    test: list[Song]
-
-
-def split(songs: Sequence[Song], apart: Collection[str] = (OUT_OF_DISTRIBUTION,)) -> Side:
-    """Deterministic by name: 5 % valid, 10 % test; pieces and variants of one tune stay together.
-
-    A group goes where the hash of its first tune's name says (in the order of CORPORA, so that a corpus read later moves no group of an
-    earlier one), or into the test if any of it is of a corpus that is kept `apart`. Split all corpora of an experiment in one call:
-    variants are found among `songs` only.
-    """
-    first_of = variants(songs)
-    foreign = {first_of[song.tune] for song in songs if song.corpus in apart}
-    sides = Side([], [], [])
-    for song in songs:
-        first = first_of[song.tune]
-        bucket = int(hashlib.sha256(first.encode()).hexdigest(), 16) % 100
-        if first in foreign or 5 <= bucket < 15:
-            sides.test.append(song)
-        else:
-            (sides.valid if bucket < 5 else sides.train).append(song)
-    return sides
-
-
-def variants(songs: Iterable[Song]) -> dict[str, str]:
-    """The first tune of the group each tune belongs to: tunes of one title, or with SHARED_SHAPES of their interval shapes in common."""
-    shapes: dict[str, set[bytes]] = {}
-    titles: dict[str, str] = {}
-    corpus_of: dict[str, str] = {}
-    for song in songs:
-        shapes.setdefault(song.tune, set()).update(interval_shapes(song.melody))
-        corpus_of[song.tune] = song.corpus
-        if title := normal_title(song.title or ""):
-            titles[song.tune] = title
-    order = list(CORPORA)
-    tunes = sorted(shapes, key=lambda tune: (order.index(corpus_of[tune]), tune))
-    first_of = {tune: tune for tune in tunes}
-
-    def find(tune: str) -> str:
-        while first_of[tune] != tune:
-            tune = first_of[tune]
-        return tune
-
-    named: dict[str, str] = {}
-    alike = [(named.setdefault(titles[tune], tune), tune) for tune in tunes if tune in titles]
-    for one, other in alike + _sharing(tunes, shapes):
-        first, second = sorted((find(one), find(other)), key=lambda tune: (order.index(corpus_of[tune]), tune))
-        first_of[second] = first
-    return {tune: find(tune) for tune in tunes}
-
-
-def _sharing(tunes: Sequence[str], shapes: Mapping[str, set[bytes]]) -> list[tuple[str, str]]:
-    """Pairs of tunes with enough shapes in common."""
-    where: dict[bytes, list[int]] = {}
-    pairs = []
-    for index, tune in enumerate(tunes):
-        shared = np.zeros(len(tunes), np.int32)
-        for shape in shapes[tune]:
-            earlier = where.setdefault(shape, [])
-            shared[earlier] += 1
-            earlier.append(index)
-        for other in np.flatnonzero(shared).tolist():
-            fewest = min(len(shapes[tune]), len(shapes[tunes[other]]))
-            if shared[other] >= SHARED_SHAPES * fewest:
-                pairs.append((tunes[other], tune))
-    return pairs
-
-
-def interval_shapes(melody: np.ndarray) -> set[bytes]:
-    """The successions of intervals over SHAPE_NOTES notes; one note repeated is no shape."""
-    pitches = melody[(melody != NOTHING) & (melody <= NUM_PITCHES)]
-    intervals = np.diff(pitches).astype(np.int8)
-    if len(intervals) < SHAPE_NOTES - 1:
-        return set()
-    rows = np.lib.stride_tricks.sliding_window_view(intervals, SHAPE_NOTES - 1)
-    return {row.tobytes() for row in rows[rows.any(axis=1)]}
-
-
-def normal_title(title: str) -> str:
-    """A title without accents, case, brackets, punctuation and articles; empty if nothing is left."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(c))
-    plain = re.sub(r"\([^)]*\)|\[[^\]]*\]|（[^）]*）", " ", plain).replace("'", "")
-    words = re.findall(r"\w+", plain)
-    return " ".join(word for word in words if word not in ("the", "a", "an"))
-
-
 def transpose_chords(values: np.ndarray, semitones: int) -> np.ndarray:
     """Chord values with every root moved."""
     kind, chord = np.divmod(values.astype(np.int32) - 1, NUM_CHORDS)
@@ -148,6 +52,34 @@ def transpose_melody(values: np.ndarray, semitones: int) -> np.ndarray:
     moved = pitch + semitones
     moved = np.where(moved < 0, moved + 12, np.where(moved >= NUM_PITCHES, moved - 12, moved))
     return np.where(values == NOTHING, NOTHING, 1 + kind * NUM_PITCHES + moved)
+
+
+def jumped_melody(melody: np.ndarray, frame: int, semitones: int) -> np.ndarray:
+    """The melody, moved from a frame on; a note held into that frame is struck there."""
+    return _jumped(melody, transpose_melody(melody, semitones), frame, NUM_PITCHES)
+
+
+def jumped_chords(chords: np.ndarray, frame: int, semitones: int) -> np.ndarray:
+    """The chords, moved from a frame on; a chord held into that frame is struck there."""
+    return _jumped(chords, transpose_chords(chords, semitones), frame, NUM_CHORDS)
+
+
+def jumped(song: Song, frame: int, semitones: int) -> Song:
+    """The song, in another key from a frame on."""
+    melody, chords = jumped_melody(song.melody, frame, semitones), jumped_chords(song.chords, frame, semitones)
+    return dataclasses.replace(song, melody=melody, chords=chords)
+
+
+def random_jump(rng: np.random.Generator) -> int:
+    """By how many semitones a melody moves: 1 to 6, up or down."""
+    return int(rng.integers(1, 7)) * int(rng.choice((-1, 1)))
+
+
+def _jumped(values: np.ndarray, moved: np.ndarray, frame: int, count: int) -> np.ndarray:
+    result = np.where(np.arange(len(values)) < frame, values, moved).astype(values.dtype)
+    if frame < len(result) and result[frame] > count:
+        result[frame] -= count
+    return result
 
 
 def actions(values: np.ndarray, count: int) -> np.ndarray:
@@ -181,11 +113,22 @@ def song_weights(songs: Sequence[Song], mix: Mapping[str, float] | None) -> np.n
     return np.asarray(weights / weights.sum())
 
 
-def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: int, step: int, *, offline: bool = False) -> Batch:
+def random_batch(
+    songs: Sequence[Song],
+    weights: np.ndarray,
+    rows: int,
+    seed: int,
+    step: int,
+    *,
+    offline: bool = False,
+    silent: float = 0.35,
+    jumps: float = 0.0,
+) -> Batch:
     """The batch of one train step, a pure function of (seed, step): resuming needs no reader state.
 
-    `weights` [songs] sum to 1. A third of the windows begin cold: chords are N for 1 to 16 beats and do not count there. Not so
-    `offline`: there a quarter of the windows ends early, as a melody does that is still being played.
+    `weights` [songs] sum to 1. A share of the windows, `silent`, begins cold: chords are N for 1 to 16 beats and do not count there; in a
+    share, `jumps`, the whole song moves to another key somewhere. `offline`: a quarter of the windows ends early, as a melody does that
+    is still being played.
     """
     rng = np.random.default_rng((seed, step))
     windows = []
@@ -193,13 +136,15 @@ def random_batch(songs: Sequence[Song], weights: np.ndarray, rows: int, seed: in
         song = songs[index]
         beats = max(0, len(song.melody) - WINDOW_FRAMES // 2) // FRAMES_PER_BEAT
         start = 0 if rng.random() < 0.15 else int(rng.integers(beats + 1)) * FRAMES_PER_BEAT
+        length, struck = WINDOW_FRAMES, False
         if offline:
-            short = rng.random() < 0.25
-            span = Span(
-                start, int(rng.integers(4, WINDOW_BEATS)) * FRAMES_PER_BEAT if short else WINDOW_FRAMES, 0, bool(rng.random() < 0.5)
-            )
-        else:
-            span = Span(start, WINDOW_FRAMES, int(rng.integers(1, 17)) * FRAMES_PER_BEAT if rng.random() < 0.35 else 0)
+            length = int(rng.integers(4, WINDOW_BEATS)) * FRAMES_PER_BEAT if rng.random() < 0.25 else WINDOW_FRAMES
+            struck = bool(rng.random() < 0.5)
+        silence = int(rng.integers(1, 17)) * FRAMES_PER_BEAT if silent and rng.random() < silent else 0
+        if jumps and rng.random() < jumps:
+            at = start + int(rng.integers(8, WINDOW_BEATS - 4)) * FRAMES_PER_BEAT
+            song = jumped(song, at, random_jump(rng))
+        span = Span(start, length, silence, struck and not silence)
         semitones = int(rng.choice(TRANSPOSITIONS))
         keep = (bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85))
         windows.append(_window(song, span, semitones, keep=keep))

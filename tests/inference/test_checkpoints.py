@@ -164,3 +164,11 @@ def test_weights_that_orbax_cannot_read_are_refused(folder):
     changed = msgspec.structs.replace(decode_manifest((folder / MANIFEST_NAME).read_bytes(), "x"), files=hashes(folder))
     write_manifest(folder, changed)
     assert refusal(folder, load).startswith("expected weights that Orbax can read, got ")
+
+
+def test_a_checkpoint_does_not_say_where_it_was_written(tmp_path):
+    """Orbax puts the path into one of its files; checkpoints are given away."""
+    write_weights(tmp_path / "here", tiny_weights(), "bfloat16")
+    files = [path for path in (tmp_path / "here").rglob("*") if path.is_file()]
+    assert files
+    assert not [path.name for path in files if str(tmp_path).encode() in path.read_bytes()]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.engine import Engine, _width
+from inference.engine import Engine, _width, programs
 from inference.loop import Resident, answer, look_ahead
 from inference.model import CACHE_POSITIONS
 from inference.planner import Bucket, Progress, SlotMemory
@@ -213,8 +213,23 @@ def test_an_offline_model_hears_what_comes_after_the_frames_it_harmonises(offlin
     assert plan_by_book(offline_book, other) == plans["b"]
 
 
-def test_nothing_compiles_after_warm_up(engine):
+def test_models_of_one_shape_share_what_is_compiled_and_nothing_else(engine, weights, book):
+    """A second model compiles nothing, and plays by its own weights while the first plays by its own."""
+    others = tiny_weights(seed=5)
+    before = engine.compiled
+    second = Engine(SIZES, others, slots=SLOTS, buckets=BUCKETS)
+    second.warm_up()
+    assert second.compiled == engine.compiled == before
+    request = Jam("a", history=9).ask(Move(lookahead=7))
+    for made, by_book in ((engine, book), (second, model_of(others)), (engine, book)):
+        assert served(made, BUCKETS, [request])["a"] == plan_by_book(by_book, request)
+
+
+def test_nothing_compiles_after_warm_up(weights):
     """Any request meets a compiled shape."""
+    programs.cache_clear()  # other engines of this process may have compiled shapes of their own
+    engine = Engine(SIZES, weights, slots=SLOTS, buckets=BUCKETS)
+    engine.warm_up()
     before = engine.compiled
     assert before == len(BUCKETS) + 1  # and the copying of slots
     for history in (1, 3, 66, 200):

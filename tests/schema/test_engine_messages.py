@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.engine_messages import OFFLINE, ModelInfo, golden_request, pack_values, player_of, unpack_values
+from schema.engine_messages import OFFLINE, ModelInfo, golden_request, live_models, offline_model, pack_values, player_of, unpack_values
 from schema.tokens import NUM_CHORD_VALUES, NUM_MELODY_VALUES
 from tests.schema_strategies import FEW
 
@@ -77,3 +77,10 @@ def test_only_an_offline_model_hears_everything_first(variant: str, offline: boo
 def test_the_player_stands_before_the_first_stroke(session: str, player: str):
     """What a player asks for beside live plans has a session of its own."""
     assert player_of(session) == player
+
+
+def test_players_choose_among_live_models_and_the_first_offline_one_helps():
+    models = {name: ModelInfo(name, variant, 0.8) for name, variant in (("a", "online"), ("b", OFFLINE), ("c", "rl-m"), ("d", OFFLINE))}
+    assert list(live_models(models)) == ["a", "c"]
+    assert offline_model(models) == models["b"]
+    assert offline_model(live_models(models)) is None

@@ -13,8 +13,6 @@ from training.evaluate import (
     figures,
     first_bar_gain,
     in_chord,
-    jumped_chords,
-    jumped_melody,
     measure,
     resamples,
 )
@@ -154,14 +152,6 @@ def test_a_curve_begins_where_chords_may():
     drawn = curve("model", "live", [song], 4)
     assert drawn.value[:3] == [1.0, 0.0, 1.0]
     assert np.isnan(drawn.value[3])
-
-
-def test_a_jump_strikes_what_was_held():
-    """Six semitones from frame 2 on: the note that runs on is struck there, and so is the chord; the grammar holds."""
-    assert jumped_melody(notes((60, 3), (None, 1), (67, 2)), 2, 6).tolist() == notes((60, 2), (66, 1), (None, 1), (73, 2)).tolist()
-    assert jumped_chords(chords((C, 4), (FS, 2)), 2, 6).tolist() == chords((C, 2), (FS, 2), (C, 2)).tolist()
-    assert jumped_chords(chords((C, 2), (None, 2)), 2, 6).tolist() == chords((C, 2), (None, 2)).tolist()
-    assert jumped_melody(notes((60, 2)), 8, 6).tolist() == notes((60, 2)).tolist()
 
 
 def test_a_song_without_a_frame_of_note_and_chord_has_no_say_in_note_in_chord():

@@ -16,7 +16,8 @@ from tests.tiny_corpus import TRAIN, write_tiny_corpus
 from tests.training.test_train_mle import BOTH, CONFIG, OFFLINE, write_rock
 from training.corpora import CORPORA
 from training.publish import forget_metre, golden_melody, main, mle_recipe, publish, sources
-from training.train_mle import run, sides_of
+from training.sides import sides_of
+from training.train_mle import run
 
 
 def test_the_golden_tune_is_frere_jacques():

@@ -1,4 +1,4 @@
-"""Windows: split, transposition, controls, masks; and that a batch depends on nothing but its number."""
+"""Windows: transposition, jumps, controls, masks; and that a batch depends on nothing but its number."""
 
 import dataclasses
 import hashlib
@@ -26,21 +26,20 @@ from schema.tokens import (
     pitch_of,
 )
 from tests.schema_strategies import FEW, grammatical
-from training.corpora import CORPORA, Song
+from training.corpora import Song
 from training.windows import (
     TRANSPOSITIONS,
     Batch,
     actions,
     density_of,
     held_out_batches,
-    interval_shapes,
-    normal_title,
+    jumped,
+    jumped_chords,
+    jumped_melody,
     random_batch,
     song_weights,
-    split,
     transpose_chords,
     transpose_melody,
-    variants,
     with_cold_start,
     without_metre,
 )
@@ -72,104 +71,6 @@ def assert_equal(one: Batch, other: Batch) -> None:
     for name, a, b in zip(Batch._fields, one, other, strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b, err_msg=name)
-
-
-def walk(name: str, seed: int, *, notes: int = 64, title: str | None = None, shift: int = 0) -> Song:
-    """A melody of random notes, one a beat: no two seeds share nine of them; `shift` transposes it."""
-    pitches = np.random.default_rng(seed).integers(40, 88, notes) + shift
-    melody = np.where(np.arange(notes * 4) % 4 == 0, np.repeat(pitches, 4) + 1, 0).astype(np.int16)
-    corpus = name.partition("/")[0]
-    return Song(name, corpus, CORPORA[corpus].style, 4, melody, np.full(notes * 4, chord_hold(C), np.int16), title)
-
-
-def sides_of(songs: list[Song]) -> dict[str, str]:
-    """Side of each song by name."""
-    where = {s.name: side for side, held in split(songs)._asdict().items() for s in held}
-    assert len(where) == len(songs)
-    return where
-
-
-def test_split_is_by_name_and_pieces_stay_together():
-    """Each song lies on exactly one side, the same every time and in any order; its pieces lie with it."""
-    songs = [walk(f"pop909/{n:03d}{piece}", n * 2 + len(piece)) for n in range(1, 910) for piece in ("", "+96")]
-    where = sides_of(songs)
-    assert sides_of(songs[::-1]) == where
-    assert all(where[f"{name}+96"] == side for name, side in where.items() if "+" not in name)
-
-
-def test_split_is_pinned():
-    """The shares are about 85, 5 and 10 %; these songs lie where they lay when the shipped weights were trained."""
-    sides = split([walk(f"pop909/{n:03d}", n) for n in range(1, 910)])
-    assert [len(side) for side in sides] == [780, 41, 88]
-    assert [s.name for s in sides.valid[:2]] == ["pop909/017", "pop909/029"]
-    assert [s.name for s in sides.test[:3]] == ["pop909/015", "pop909/022", "pop909/023"]
-
-
-def test_variants_are_found_by_title_and_by_notes():
-    """Tunes of one title, transposed covers and tunes that share a part are one group, also at second hand and between corpora."""
-    one, other = walk("rs200/b", 1), walk("rs200/c", 2)
-    shared = np.concatenate([one.melody[:120], walk("rs200/d", 3).melody[:160]])
-    songs = [
-        walk("pop909/050", 4, title="The Long Road (live)"),
-        walk("openewld/x/y", 5, title="Long Road!"),
-        walk("rs200/a", 1, shift=5),
-        one,
-        other,
-        dataclasses.replace(other, name="rs200/d", melody=shared),
-        walk("rs200/e", 6),
-        walk("rs200/f", 7, notes=5),
-        walk("rs200/g", 8, notes=5, title="(?)"),
-    ]
-    expected = {s.name: s.name for s in songs} | {"openewld/x/y": "pop909/050", "rs200/b": "rs200/a", "rs200/d": "rs200/a"}
-    assert variants(songs) == expected
-    assert variants(songs[::-1]) == expected
-    where = sides_of(songs)
-    assert all(where[name] == where[first] for name, first in expected.items())
-
-
-def test_groups_keep_their_side_when_more_corpora_are_read():
-    """A group goes where its first tune goes, in the order of the table of corpora: what is read later follows."""
-    alone = [walk(f"pop909/{n:03d}", n) for n in range(1, 60)]
-    covers = [walk(f"openewld/a/{n}", n, shift=2) for n in range(1, 60)] + [walk(f"rs200/{n}", n + 100) for n in range(20)]
-    where = sides_of(alone)
-    assert {name: side for name, side in sides_of(covers + alone).items() if name in where} == where
-
-
-def test_nottingham_is_for_testing_only():
-    """All of it lies in the test, and with it whatever is a variant of it."""
-    songs = [walk(f"nottingham/jigs/{n}", n) for n in range(40)] + [walk(f"openewld/a/{n}", n) for n in range(20, 100)]
-    where = sides_of(songs)
-    assert all(where[f"nottingham/jigs/{n}"] == "test" for n in range(40))
-    assert all(where[f"openewld/a/{n}"] == "test" for n in range(20, 40))
-    assert {where[f"openewld/a/{n}"] for n in range(40, 100)} == {"train", "valid", "test"}
-
-
-def test_what_is_kept_apart_can_be_chosen():
-    """Any corpus can be kept for the test with all its variants, or none."""
-    songs = [walk(f"rs200/{n}", n) for n in range(30)] + [walk(f"pop909/{n:03d}", n) for n in range(20, 60)]
-    sides = split(songs, apart=("rs200",))
-    assert {s.corpus for s in (*sides.train, *sides.valid)} == {"pop909"}
-    assert {s.name for s in sides.train} <= {f"pop909/{n:03d}" for n in range(30, 60)}
-    folk = [walk(f"nottingham/jigs/{n}", n) for n in range(40)]
-    assert {side for side, held in split(folk, apart=())._asdict().items() if held} == {"train", "valid", "test"}
-
-
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [("The Rose", "rose"), ("Für  Élise", "fur elise"), ("Don't (take 2) [live]", "dont"), ("一剪梅", "一剪梅"), ("(?)", ""), ("A", "")],
-)
-def test_normal_titles(title: str, expected: str):
-    """Case, accents, brackets, punctuation and articles do not tell titles apart."""
-    assert normal_title(title) == expected
-
-
-def test_interval_shapes():
-    """Nine notes make one shape; transposition does not change it; one note repeated is none."""
-    melody = np.array([note_onset(p) for p in (60, 62, 64, 65, 67, 69, 71, 72, 74, 74)])
-    assert len(interval_shapes(melody)) == 2
-    assert interval_shapes(melody) == interval_shapes(transpose_melody(melody, 5))
-    assert interval_shapes(melody[:8]) == set()
-    assert interval_shapes(np.full(20, note_onset(60))) == set()
 
 
 @FEW
@@ -238,7 +139,7 @@ def test_cold_start_is_silence_then_the_running_chord_struck(chords: list[int], 
 
 def test_songs_weigh_by_length():
     """Without a mix every frame is as likely; with one each corpus has its share, and within it songs weigh by length."""
-    songs = [walk("pop909/001", 1, notes=30), walk("rs200/a", 2, notes=10), walk("rs200/b", 3, notes=40)]
+    songs = [song("a", 120), *(dataclasses.replace(song("b", frames), corpus="rs200") for frames in (40, 160))]
     lengths = np.array([len(s.melody) for s in songs], float)
     assert song_weights(songs, None).tolist() == (lengths / lengths.sum()).tolist()
     mixed = song_weights(songs, {"rs200": 3.0, "pop909": 1.0})
@@ -367,7 +268,7 @@ def test_held_out_batches_are_whole_songs_in_their_own_key():
 
 
 def offline_batch(rows: int = 200) -> Batch:
-    return random_batch([song("x", 900, phase=3)], np.ones(1), rows, 1, 2, offline=True)
+    return random_batch([song("x", 900, phase=3)], np.ones(1), rows, 1, 2, offline=True, silent=0.0)
 
 
 def test_what_an_offline_model_hears_is_the_melody_of_the_frames_it_predicts():
@@ -399,6 +300,30 @@ def test_offline_windows_begin_with_a_chord():
     assert 0.1 < held.mean() < 0.9
     assert not b.chord_counts[held, 0].any()
     assert b.chord_counts[~held, 0].all()
+
+
+def test_a_jump_strikes_what_was_held():
+    """From frame 7 on all is six semitones higher: the note that runs on is struck there, and so is the chord; silence stays silent."""
+    one = song("x", 40)
+    moved = jumped(one, 7, 6)
+    np.testing.assert_array_equal(moved.melody[:7], one.melody[:7])
+    np.testing.assert_array_equal(moved.chords[:7], one.chords[:7])
+    assert moved.melody[6:9].tolist() == [note_onset(63), note_onset(69), note_onset(70)]
+    assert moved.chords[6:9].tolist() == [chord_hold(C), chord_onset(transpose(C, 6)), chord_hold(transpose(C, 6))]
+    assert jumped_melody(np.zeros(4, np.int16), 2, 6).tolist() == jumped_chords(np.zeros(4, np.int16), 2, 6).tolist() == [0] * 4
+    np.testing.assert_array_equal(jumped_melody(one.melody, 99, 6), one.melody)
+
+
+@pytest.mark.parametrize("jumps", [0.0, 0.5])
+def test_songs_jump_as_often_as_asked(jumps: float):
+    """Melody and chords together: then there are more than the song's two roots, and more than its seven pitches."""
+    heard = random_batch([song("x", 900)], np.ones(1), 200, 1, 2, silent=0.0, jumps=jumps)
+    full = heard.known.all(axis=1)
+    roots = (heard.next_chord[full] - 1) % NUM_CHORDS // (NUM_CHORDS // 12)
+    moved = np.array([len(set(row)) > 2 for row in roots.tolist()])
+    spans = np.ptp((heard.next_melody[full] - 1) % NUM_PITCHES, axis=1)
+    np.testing.assert_array_equal(moved, spans > 6)
+    assert abs(moved.mean() - jumps) < 0.08
 
 
 def test_without_metre_nothing_tells_where_bars_begin():
