@@ -161,7 +161,7 @@ def timing_of(reply: PlanReply, gateway_ms: float, unrefined: int = 0) -> Timing
     """Where the time went, of which `gateway_ms` is all, and how many frames it was too short for."""
     return Timing(
         gateway_ms=gateway_ms,
-        queue_ms=reply.queue_ms,
+        queue_ms=reply.queue_ms + reply.batch_wait_ms,
         device_ms=reply.device_ms,
         steps=reply.steps,
         reused=reply.reused,

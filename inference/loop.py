@@ -91,7 +91,7 @@ def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[Plan
         if batch is not None:
             began = time.perf_counter()
             decided = resident.engine.run(batch.works, batch.bucket)
-            yield from scheduler.complete(batch, decided, time.perf_counter() - began)
+            yield from scheduler.complete(batch, decided, time.perf_counter() - began, 0.0)
 
 
 def look_ahead(resident: Resident) -> bool:
@@ -211,7 +211,7 @@ class DeviceLoop:
             self._send(resident.scheduler.forget())
             return
         ended = time.monotonic()
-        replies = resident.scheduler.complete(batch, decided, ended - began)
+        replies = resident.scheduler.complete(batch, decided, ended - began, ended)
         with self._load_lock:
             self._load.computed(began, ended)
         self.metrics.called(resident.name, batch.bucket, len(batch.rows), ended - began)

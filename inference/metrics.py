@@ -18,9 +18,11 @@ from inference.scheduler import LATE, SUPERSEDED
 from schema.engine_messages import PlanReply, WorkerState
 
 CALL_S = (0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0)
+STAGE_S = (0.0001, *CALL_S)
 FILL = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 KINDS = ("decode", "feed", "guess")  # one position a row; many, of a new, amended or forgotten session; what may be asked next
 ANSWERS = ("planned", "late", "superseded", "refused")
+STAGES = ("queue", "batch_wait", "device")
 
 
 class Model(Protocol):
@@ -56,6 +58,13 @@ class EngineMetrics:
             buckets=CALL_S,
             registry=self.registry,
         )
+        self.stage = Histogram(
+            "sideman_engine_stage_seconds",
+            "Seconds of a plan in a stage, by model: queue (to a slot), batch_wait (while calls without it ran), device (calls with it).",
+            ("model", "stage"),
+            buckets=STAGE_S,
+            registry=self.registry,
+        )
         self.fill = Histogram(
             "sideman_engine_fill_ratio",
             "Rows in use as a ratio of the rows that a device call computes, by model; guesses left out.",
@@ -76,6 +85,8 @@ class EngineMetrics:
             self.ready_plans.labels(model)
             for kind in KINDS:
                 self.calls.labels(model, kind)
+            for stage in STAGES:
+                self.stage.labels(model, stage)
             for outcome in ANSWERS:
                 self.answers.labels(model, outcome)
 
@@ -90,11 +101,17 @@ class EngineMetrics:
         self.calls.labels(model, "guess").observe(seconds)
 
     def answered(self, model: str, replies: Sequence[PlanReply]) -> None:
-        """Requests were answered."""
+        """Requests were answered. Of one that is late it is known how long it waited."""
         for reply in replies:
-            self.answers.labels(model, _outcome(reply)).inc()
-            if not reply.problem and not reply.batch:
-                self.ready_plans.labels(model).inc()
+            outcome = _outcome(reply)
+            self.answers.labels(model, outcome).inc()
+            if outcome in ("planned", "late"):
+                self.stage.labels(model, "queue").observe(reply.queue_ms / 1000.0)
+            if outcome == "planned":
+                self.stage.labels(model, "batch_wait").observe(reply.batch_wait_ms / 1000.0)
+                self.stage.labels(model, "device").observe(reply.device_ms / 1000.0)
+                if not reply.batch:
+                    self.ready_plans.labels(model).inc()
 
     def observe(self, models: Sequence[Model], state: Callable[[], WorkerState]) -> None:
         """Export how the worker is, asked at every scrape."""

@@ -133,8 +133,8 @@ class Scheduler:
         rows = tuple(self._first_of_each_device(alike, bucket.rows))
         return Batch(bucket, rows, tuple(row.progress.next_work(bucket.positions, bucket.decisions) for row in rows)), replies
 
-    def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float) -> list[PlanReply]:
-        """Take a batch's result; the plans that are complete now."""
+    def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float, now: float) -> list[PlanReply]:
+        """Take a batch's result, which the device computed for so long; the plans that are complete now."""
         replies = []
         self._call_s += (device_s - self._call_s) / 8
         for row, work, decisions in zip(batch.rows, batch.works, decided, strict=True):
@@ -142,7 +142,7 @@ class Scheduler:
             row.device_s += device_s
             row.batch = max(row.batch, len(batch.rows))
             if row.progress.done:
-                replies.append(self._finish(row))
+                replies.append(self._finish(row, now))
         return replies
 
     def look_ahead(self) -> Ahead | None:
@@ -224,7 +224,7 @@ class Scheduler:
             row = Running(progress, asked, started=now)
             self._running[session] = row
             if progress.done:
-                replies.append(self._finish(row))
+                replies.append(self._finish(row, now))
         return replies
 
     def _cut_off(self, now: float) -> list[PlanReply]:
@@ -234,7 +234,7 @@ class Scheduler:
             if now + self._call_s < row.asked.deadline:
                 continue
             if row.progress.num_decided and not self._offline:
-                replies.append(self._finish(row))
+                replies.append(self._finish(row, now))
             elif now >= row.asked.deadline:
                 del self._running[row.progress.request.session]
                 replies.append(_too_late(row.asked, now))
@@ -295,7 +295,7 @@ class Scheduler:
     def _device_of(self, row: Running) -> int:
         return row.progress.slot // self._local_slots
 
-    def _finish(self, row: Running) -> PlanReply:
+    def _finish(self, row: Running, now: float) -> PlanReply:
         request, memory = row.progress.request, row.progress.memory
         del self._running[request.session]
         if row.progress.done and not self._offline:
@@ -308,6 +308,7 @@ class Scheduler:
             reused=row.progress.reused / row.progress.end,
             batch=row.batch,
             queue_ms=(row.started - row.asked.arrived) * 1000,
+            batch_wait_ms=max(0.0, now - row.started - row.device_s) * 1000,
             device_ms=row.device_s * 1000,
         )
 

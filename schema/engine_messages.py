@@ -62,7 +62,8 @@ class PlanReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int = 0
     reused: float = 0.0
     batch: int = 0
-    queue_ms: float = 0.0
+    queue_ms: float = 0.0  # from arrival to a slot
+    batch_wait_ms: float = 0.0  # with a slot, while calls without it ran
     device_ms: float = 0.0
 
 

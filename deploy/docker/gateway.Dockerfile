@@ -2,9 +2,18 @@
 #   docker build -f deploy/docker/gateway.Dockerfile -t sideman-gateway .
 # Pin the base images by digest in your own registry; everything above them is locked with hashes.
 
+# What the page plans with while no service answers: the default model, exported by our own code.
+FROM python:3.11-slim-bookworm AS planner
+ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+WORKDIR /src
+COPY . .
+RUN deploy/docker/install.sh cpu /opt/sideman && /opt/sideman/bin/python -m sideman.export_web --to /planner
+
 FROM node:22-bookworm-slim AS page
 WORKDIR /src/clients
 COPY clients/ ./
+COPY --from=planner /planner/ web/public/planner/
 RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 FROM python:3.11-slim-bookworm AS install

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from deploy.monitoring.panels import Page, Panel, filled
 from deploy.monitoring.prometheus import Api
@@ -15,6 +15,8 @@ COLUMNS = 2
 ROW_INCHES, WIDTH_INCHES = 2.6, 13.0
 POINTS = 150
 MANY = 4
+LEGEND_COLUMNS = 4
+HEADROOM = 1.05  # above the highest value
 
 
 def draw(path: Path, page: Page, prometheus: Api, *, start: float, end: float, rate_interval: str) -> None:
@@ -53,18 +55,24 @@ def _curve(axes: Axes, panel: Panel, prometheus: Api, start: float, end: float, 
         for query in panel.queries
         for labels, points in prometheus.over(filled(query.expression, rate_interval), start, end, step_s)
     ]
+    happened = [(name, points) for name, points in lines if any(value > 0 for _, value in points)]
     if len(lines) > MANY:  # those that only say that nothing happened would hide the others
-        lines = [(name, points) for name, points in lines if any(value > 0 for _, value in points)]
+        lines = happened
     for name, points in lines:
         axes.plot([moment - start for moment, _ in points], [value for _, value in points], label=name, lw=1.3)
     if panel.limit is not None:
         axes.axhline(panel.limit, color="tab:red", lw=0.8, ls="--")
     axes.set_title(panel.title, fontsize=10, loc="left")
-    axes.set_ylim(bottom=0)
+    if not lines:
+        axes.text(0.5, 0.5, "none", fontsize=10, color="0.5", ha="center", va="center", transform=axes.transAxes)
+    highest = max([value for _, points in happened for _, value in points], default=panel.limit or 1.0)
+    axes.set_ylim(0, HEADROOM * max(highest, panel.limit if panel.limit and panel.limit < 2 * highest else 0.0))
     axes.set_xlim(0, end - start)
+    if panel.unit == "bytes":
+        axes.yaxis.set_major_locator(MultipleLocator(2 ** (int(highest).bit_length() - 2)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, panel.unit)))
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7, ncols=2, loc="upper left", framealpha=0.6)
+        axes.legend(fontsize=7, ncols=LEGEND_COLUMNS, loc="lower right", bbox_to_anchor=(1.0, 0.98), frameon=False, borderpad=0.0)

@@ -75,7 +75,7 @@ OVERVIEW = Page(
         ),
         Panel(
             "Where plans spend their time",
-            "Mean time of a plan in each stage: waiting in the worker (queue), computing (device), between the two (link).",
+            "Mean time of a plan in each stage: waiting in the worker (queue), computing there (device), on the way there and back (link).",
             (mean("sideman_stage_seconds", f'{GATEWAY},stage=~"queue|device|link"', "stage"),),
             "s",
         ),

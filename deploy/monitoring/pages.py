@@ -112,6 +112,12 @@ ENGINE = Page(
             "ops",
         ),
         Panel(
+            "Where plans spend their time",
+            "Mean time of a plan: until it has a slot (queue), while calls without it ran (batch_wait), in calls with it (device).",
+            (mean("sideman_engine_stage_seconds", WORKER, "stage"),),
+            "s",
+        ),
+        Panel(
             "Waiting",
             "What nine of ten plans of the last second waited at most.",
             (Query('sideman_engine_wait_p90_seconds{instance=~"$worker"}', "{{instance}}"),),

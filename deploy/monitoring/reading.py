@@ -77,6 +77,8 @@ def written(value: float, unit: str) -> str:
             return f"{value * 100:.3g} %"
         case "s":
             return f"{value * 1000:.3g} ms"
+        case "ops":
+            return f"{value:.4g}/s"
         case "bytes":
             return f"{value / 2**20:.4g} MiB"
         case _:

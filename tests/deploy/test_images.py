@@ -21,7 +21,13 @@ TOOLS = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}
 INSTALL_S = 300
 
-PAGE_STEPS = ["WORKDIR /src/clients", "COPY clients/ ./", "RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build"]
+EXPORT = "python -m sideman.export_web --to"
+PAGE_STEPS = [
+    "WORKDIR /src/clients",
+    "COPY clients/ ./",
+    "COPY --from=planner /planner/ web/public/planner/",
+    "RUN npm ci --ignore-scripts --no-audit --no-fund && npm run build",
+]
 
 needs_uv = pytest.mark.skipif(not (TOOLS / "uv").exists() and shutil.which("uv") is None, reason="needs uv: make setup")
 
@@ -57,9 +63,8 @@ def test_an_image_runs_as_nobody_in_particular_says_how_it_is_and_names_exact_ba
 
 @pytest.mark.parametrize("name", ["gateway", "worker"])
 def test_images_install_with_the_script_that_is_proven_below(name):
-    installs = [line for stage in stages(DEPLOY / f"docker/{name}.Dockerfile") for line in stage if "install.sh" in line]
-    assert len(installs) == 1
-    assert installs[0].startswith("RUN deploy/docker/install.sh ")
+    (install,) = (stage for stage in stages(DEPLOY / f"docker/{name}.Dockerfile") if stage[0].endswith(" AS install"))
+    assert [line.startswith("RUN deploy/docker/install.sh ") for line in install if "install.sh" in line] == [True]
     assert "uv==" in (DEPLOY / f"docker/{name}.Dockerfile").read_text()
 
 
@@ -98,29 +103,38 @@ def test_what_the_gateways_image_installs_serves_and_has_no_jax(tmp_path):
 
 @pytest.mark.slow
 @needs_uv
-def test_what_the_cpu_workers_image_installs_runs_and_has_the_shipped_models(tmp_path):
+def test_what_the_cpu_workers_image_installs_runs_has_the_shipped_models_and_exports_one_for_the_page(tmp_path):
     python = installed("cpu", tmp_path)
     assert run(python, "-m", "inference", "--help", folder=tmp_path).returncode == 0
     found = run(python, "-c", "from sideman.paths import SHIPPED_CHECKPOINTS as s; print(*[p.parent / p.name for p in s])", folder=tmp_path)
     folders = [Path(folder) for folder in found.stdout.split()]
     assert [folder.name for folder in folders] == ["rl-m-small", "rl-s-small", "online-small", "offline-small"]
     assert all((folder / "manifest.json").is_file() and folder.is_relative_to(tmp_path) for folder in folders)
+    done = run(python, *EXPORT.split()[1:], str(tmp_path / "planner"), folder=tmp_path)
+    assert (done.returncode, len(list((tmp_path / "planner").glob("weights-*.bin")))) == (0, 1), done.stderr
 
 
 @pytest.mark.parametrize("name", ["gateway", "web"])
 def test_both_images_with_a_page_build_it_alike(name):
-    """The steps are run once, in the test below."""
-    (page,) = (stage for stage in stages(DEPLOY / f"docker/{name}.Dockerfile") if stage[0].endswith(" AS page"))
+    """The steps are run once, in the test below; exporting the planner, by what the worker's image installs, above."""
+    planner, page = (
+        next(s for s in stages(DEPLOY / f"docker/{name}.Dockerfile") if s[0].endswith(f" AS {stage}")) for stage in ("planner", "page")
+    )
+    assert planner[-1] == f"RUN deploy/docker/install.sh cpu /opt/sideman && /opt/sideman/bin/{EXPORT} /planner"
     assert page[1:] == PAGE_STEPS
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node 20.19 or newer with npm")
 def test_the_steps_that_build_the_page_do_so_in_a_clean_folder(tmp_path):
-    shutil.copytree(ROOT / "clients", tmp_path / "clients", ignore=shutil.ignore_patterns("node_modules", "instruments", "__pycache__"))
+    left_out = shutil.ignore_patterns("node_modules", "instruments", "planner.json", "weights-*.bin", "__pycache__")
+    shutil.copytree(ROOT / "clients", tmp_path / "clients", ignore=left_out)
+    exported = run(sys.executable, *EXPORT.split()[1:], str(tmp_path / "clients/web/public/planner"))
+    assert exported.returncode == 0, exported.stderr
     done = run("sh", "-c", PAGE_STEPS[-1].removeprefix("RUN "), folder=tmp_path / "clients")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "sideman/page/index.html").is_file(), "the images copy it from there"
+    assert list((tmp_path / "sideman/page").rglob("weights-*.bin")), "it plans by itself where no service answers"
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_variables_that_are_not_chosen_match_everything():
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(0.123, "percentunit", "12.3 %"), (0.0123, "s", "12.3 ms"), (2**21, "bytes", "2 MiB"), (1.5, "short", "1.5")],
+    [(0.123, "percentunit", "12.3 %"), (0.0123, "s", "12.3 ms"), (2**21, "bytes", "2 MiB"), (1.5, "ops", "1.5/s"), (1.5, "short", "1.5")],
 )
 def test_values_have_their_units(value, unit, text):
     assert written(value, unit) == text

@@ -206,8 +206,8 @@ def test_message_with_a_warm_start() -> None:
 
 def test_timing() -> None:
     """P1: what the worker measured, and the gateway's own time."""
-    reply = PlanReply("s", 1, steps=3, reused=0.5, batch=2, queue_ms=1.0, device_ms=4.0)
-    assert timing_of(reply, 9.0) == Timing(gateway_ms=9.0, queue_ms=1.0, device_ms=4.0, steps=3, reused=0.5, batch=2)
+    reply = PlanReply("s", 1, steps=3, reused=0.5, batch=2, queue_ms=1.0, batch_wait_ms=0.5, device_ms=4.0)
+    assert timing_of(reply, 9.0) == Timing(gateway_ms=9.0, queue_ms=1.5, device_ms=4.0, steps=3, reused=0.5, batch=2)
 
 
 def test_a_plan_cut_at_its_deadline_ends_as_the_one_before() -> None:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import pytest
 
 from inference.errors import PortProblem
-from inference.metrics import ANSWERS, KINDS, EngineMetrics
+from inference.metrics import ANSWERS, KINDS, STAGES, EngineMetrics
 from inference.planner import Bucket
 from inference.scheduler import LATE, SUPERSEDED
 from schema.engine_messages import PlanReply, WorkerState
 
 SERIES = {
     "sideman_engine_call_seconds",
+    "sideman_engine_stage_seconds",
     "sideman_engine_fill_ratio",
     "sideman_engine_rows",
     "sideman_engine_answers",
@@ -79,6 +80,17 @@ def test_answers_are_counted_by_how_they_came_out(metrics):
     counts = [value(metrics, "answers_total", model="toy", outcome=outcome) for outcome in ANSWERS]
     assert counts == [2, 1, 1, 1]
     assert value(metrics, "ready_plans_total", model="toy") == 1
+
+
+def test_the_time_of_plans_is_told_by_stage_and_of_late_ones_what_they_waited(metrics):
+    whole, late = (
+        PlanReply("s", 1, b"\0\0", batch=1, queue_ms=1.0, batch_wait_ms=2.0, device_ms=4.0),
+        PlanReply("s", 2, problem=LATE, queue_ms=90.0),
+    )
+    metrics.answered("toy", [whole, late, PlanReply("s", 3, problem=SUPERSEDED)])
+    told = {stage: value(metrics, "stage_seconds_sum", model="toy", stage=stage) for stage in STAGES}
+    assert told == pytest.approx({"queue": 0.091, "batch_wait": 0.002, "device": 0.004})
+    assert [value(metrics, "stage_seconds_count", model="toy", stage=stage) for stage in STAGES] == [2, 1, 1]
 
 
 def test_how_the_worker_is_is_asked_at_every_scrape(metrics):

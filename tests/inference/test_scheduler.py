@@ -1,172 +1,16 @@
-"""Which plans advance next: fuzzed with an engine whose every answer can be checked by hand, then the rules one by one."""
+"""Which plans advance next: the rules one by one."""
 
 import math
-from collections import Counter
 
 import msgspec
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from inference.planner import Bucket
-from inference.scheduler import LATE, SUPERSEDED, Scheduler
-from inference.toy_engine import ToyEngine, plan_by_hand
+from inference.scheduler import LATE
+from inference.toy_engine import plan_by_hand
 from schema.engine_messages import unpack_values
-from schema.grid import window_start
-from schema.tokens import NOTHING
-from tests.inference.jams import Jam, Move, moves, whole_melody
-
-SLOTS = 3
-BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(4, 1, 1), Bucket(4, 1, 4), Bucket(2, 4, 1), Bucket(2, 16, 1))
-SESSIONS = "abcdef"
-CALL_S = 0.001
-
-
-class Fuzz(RuleBasedStateMachine):
-    """More sessions than slots, asked and computed in any order, with failures and deadlines."""
-
-    devices = 1
-
-    def __init__(self):
-        super().__init__()
-        self.now = 0.0
-        self.engine = ToyEngine(SLOTS, devices=self.devices)
-        self.scheduler = Scheduler(SLOTS, BUCKETS, devices=self.devices)
-        self.jams = {name: Jam(name, history=1 + 7 * index, seed=index) for index, name in enumerate(SESSIONS)}
-        self.asked = {}  # unanswered: (session, seq) -> (request, deadline)
-        self.begun = set()  # of those: seen in a batch
-
-    @rule(session=st.sampled_from(SESSIONS), move=moves, slack_ms=st.sampled_from((5.0, 50.0, 1e6)))
-    def ask(self, session, move, slack_ms):
-        request = msgspec.structs.replace(self.jams[session].ask(move), slack_ms=slack_ms)
-        self.asked[session, request.seq] = (request, self.now + slack_ms / 1000)
-        self.take(self.scheduler.add(request, self.now), {SUPERSEDED})
-
-    @rule(session=st.sampled_from(SESSIONS), move=moves)
-    def ask_badly(self, session, move):
-        request = msgspec.structs.replace(self.jams[session].ask(move), slack_ms=1e6, density=99)
-        self.asked[session, request.seq] = (request, self.now + 1e3)
-        self.take(self.scheduler.add(request, self.now), {SUPERSEDED})
-
-    @rule(seconds=st.sampled_from((0.001, 0.02)))
-    def time_passes(self, seconds):
-        self.now += seconds
-
-    @precondition(lambda self: self.asked)
-    @rule()
-    def compute(self):
-        batch, replies = self.scheduler.schedule(self.now)
-        self.take(replies, {LATE, "expected known controls"})
-        if batch is None:
-            return
-        self.check(batch)
-        decided = self.engine.run(batch.works, batch.bucket)
-        self.take(self.scheduler.complete(batch, decided, CALL_S), set())
-
-    @precondition(lambda self: not self.asked)
-    @rule(calls=st.integers(1, 25))
-    def look_ahead(self, calls):
-        """Idle time: guesses are begun, left unfinished, in slots that other sessions may want."""
-        for _ in range(calls):
-            ahead = self.scheduler.look_ahead()
-            if ahead is None:
-                return
-            slots = [work.slot for work in ahead.works]
-            assert len(set(slots)) == len(slots) <= ahead.bucket.rows
-            self.engine.copy(ahead.copies)
-            self.scheduler.looked_ahead(ahead, self.engine.run(ahead.works, ahead.bucket))
-
-    @precondition(lambda self: self.asked)
-    @rule()
-    def a_call_fails(self):
-        batch, replies = self.scheduler.schedule(self.now)
-        self.take(replies, {LATE, "expected known controls"})
-        if batch is not None:
-            self.engine = ToyEngine(SLOTS, devices=self.devices)  # slots may hold anything now
-            self.take(self.scheduler.forget(), {"computation failed"})
-            assert self.scheduler.slots_used == 0
-
-    @invariant()
-    def nothing_is_lost(self):
-        assert self.scheduler.idle == (not self.asked)
-        assert self.scheduler.slots_used <= SLOTS
-        assert self.scheduler.num_waiting <= len(self.asked)
-
-    def teardown(self):
-        while self.asked:
-            self.compute()
-        for index in range(SLOTS):  # no slot leaked: as many sessions as slots compute together, each in its own
-            assert self.scheduler.add(Jam(f"new {index}").ask(Move(frames=0)), self.now) == []
-        batch, _ = self.scheduler.schedule(self.now)
-        assert {work.slot for work in batch.works} == set(range(SLOTS))
-        self.scheduler.forget()
-
-    def check(self, batch):
-        """The bucket holds the batch, each slot is in it once, and it is led by the earliest deadline under way."""
-        assert batch.bucket in BUCKETS
-        rows = Counter(work.slot * self.devices // SLOTS for work in batch.works)
-        assert max(rows.values()) <= batch.bucket.rows
-        assert len({work.slot for work in batch.works}) == len({row.progress.request.session for row in batch.rows}) == len(batch.rows)
-        deadlines = [row.asked.deadline for row in batch.rows]
-        assert deadlines == sorted(deadlines)
-        self.begun |= {(row.progress.request.session, row.progress.request.seq) for row in batch.rows}
-        assert deadlines[0] == min(self.asked[key][1] for key in self.begun)
-
-    def take(self, replies, allowed):
-        """Every reply answers one open request, with the plan made by hand or an allowed reason."""
-        for reply in replies:
-            request, deadline = self.asked.pop((reply.session, reply.seq))
-            self.begun.discard((reply.session, reply.seq))
-            if reply.problem:
-                assert reply.problem.partition(", got")[0] in allowed
-                continue
-            chords = unpack_values(reply.chords)
-            assert chords == plan_by_hand(request)[: len(chords)]
-            assert len(chords) == request.lookahead_frames or (chords and self.now + CALL_S >= deadline)
-            assert 0 <= reply.reused <= 1
-            assert reply.queue_ms >= 0
-            jam = self.jams[reply.session]
-            if request.seq == jam.seq and len(jam.chords) == request.first_frame and len(chords) == request.lookahead_frames:
-                jam.hear(chords)
-
-
-Fuzz.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
-TestFuzz = Fuzz.TestCase
-
-
-class FuzzDevices(Fuzz):
-    """The same with a device for every slot."""
-
-    devices = SLOTS
-
-
-FuzzDevices.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, derandomize=True)
-TestFuzzDevices = FuzzDevices.TestCase
-
-
-class Device:
-    """A scheduler and its engine, driven call by call."""
-
-    def __init__(self, slots=4, buckets=BUCKETS, *, offline=False):
-        self.scheduler, self.engine = Scheduler(slots, buckets, offline=offline), ToyEngine(slots, offline=offline)
-
-    def call(self, now=0.0):
-        """One batch: its sessions in order and its replies."""
-        batch, replies = self.scheduler.schedule(now)
-        if batch is not None:
-            replies = replies + self.scheduler.complete(batch, self.engine.run(batch.works, batch.bucket), CALL_S)
-        return [row.progress.request.session for row in batch.rows] if batch else [], replies
-
-    def drain(self):
-        replies = []
-        while not self.scheduler.idle:
-            replies += self.call()[1]
-        return replies
-
-
-def asked(jam, move=None, slack_ms=100.0):
-    return msgspec.structs.replace(jam.ask(move or Move()), slack_ms=slack_ms)
+from tests.inference.driven import Device, asked
+from tests.inference.jams import Jam, Move, whole_melody
 
 
 def test_earliest_deadline_first():
@@ -343,67 +187,12 @@ def test_a_bad_request_is_refused_and_its_slot_can_be_taken():
     assert device.drain()[0].chords
 
 
-def idle(device):
-    """Look ahead until there is nothing left to guess; the calls it took."""
-    calls = 0
-    while (ahead := device.scheduler.look_ahead()) is not None:
-        device.engine.copy(ahead.copies)
-        device.scheduler.looked_ahead(ahead, device.engine.run(ahead.works, ahead.bucket))
-        calls += 1
-    return calls
-
-
-@pytest.mark.parametrize("surprise", [0, 1, 2])
-def test_what_was_guessed_is_answered_without_a_step(surprise):
-    """As anticipated, or with another of the likeliest melody values: the plan is there already. The toy engine likes rest, D4 and F#4."""
-    device, jam = Device(slots=5), Jam("a", history=9)
-    device.scheduler.add(asked(jam), 0.0)
-    (reply,) = device.drain()
-    jam.hear(unpack_values(reply.chords))
-    memory = device.scheduler._sessions["a"].memory
-    anticipated = memory.frames[len(jam.melody) - 1].melody
-    value = [anticipated, *(v for v in (NOTHING, 62, 66) if v != anticipated)][surprise]
-    assert idle(device) > 1
-    jam.melody[-1] = value
-    request = asked(jam, Move(frames=1))
-    device.scheduler.add(request, 0.0)
-    (again,) = device.drain()
-    assert unpack_values(again.chords) == plan_by_hand(request)
-    assert (again.steps, again.batch) == (0, 0)
-
-
-def test_guesses_take_no_slot_from_a_session():
-    """They wait for a free one, and give it back to whoever comes."""
-    device, jam = Device(slots=2), Jam("a", history=9)
-    device.scheduler.add(asked(jam), 0.0)
-    device.drain()
-    assert idle(device) > 1
-    device.scheduler.add(asked(Jam("b")), 0.0)
-    assert device.drain()[0].chords
-    assert device.scheduler.slots_used == 2
-    assert idle(device) == 1  # one more frame of each plan, in its own slot: there is no other
-    device.scheduler.add(asked(Jam("c")), 0.0)
-    assert device.drain()[0].chords
-    assert device.scheduler.slots_used == 2
-
-
-def test_there_is_nothing_to_guess_where_the_window_hops_or_without_a_step_bucket():
-    """The keys of the hopped window would all be others."""
+def test_the_time_of_a_plan_is_split_into_queue_batch_wait_and_device():
+    """Of another class of calls, and later due: it has a slot at once, and waits while the other's call runs."""
     device = Device()
-    jam = Jam("a", history=247)
-    request = asked(jam)
-    assert window_start(request.first_frame + 1, 8) > request.window_start == 0
-    device.scheduler.add(request, 0.0)
-    device.drain()
-    assert device.scheduler.look_ahead() is None
-    other = Device(buckets=(Bucket(1, 16, 4), Bucket(1, 1, 4)))
-    other.scheduler.add(asked(Jam("a")), 0.0)
-    other.drain()
-    assert other.scheduler.look_ahead() is None
-
-
-def test_nothing_is_guessed_about_whole_melodies():
-    device = Device(offline=True)
-    device.scheduler.add(whole_melody("a", [60] * 5), 0.0)
-    device.drain()
-    assert device.scheduler.look_ahead() is None
+    device.scheduler.add(asked(Jam("long", history=8), Move(lookahead=1, open=True), slack_ms=50.0), 0.0)
+    device.scheduler.add(asked(Jam("short", history=1), Move(lookahead=1, open=True), slack_ms=500.0), 0.0)
+    (_, (first,)) = device.call(now=0.002)
+    (_, (second,)) = device.call(now=0.006)
+    times = [(reply.session, round(reply.queue_ms, 6), round(reply.batch_wait_ms, 6), reply.device_ms) for reply in (first, second)]
+    assert times == [("long", 2.0, 0.0, 1.0), ("short", 2.0, 4.0, 1.0)]

@@ -1,0 +1,77 @@
+"""Idle time is spent on guesses at what comes next: they answer what was foreseen, and cost nobody a slot."""
+
+import pytest
+
+from inference.planner import Bucket
+from inference.toy_engine import plan_by_hand
+from schema.engine_messages import unpack_values
+from schema.grid import window_start
+from schema.tokens import NOTHING
+from tests.inference.driven import Device, asked
+from tests.inference.jams import Jam, Move, whole_melody
+
+
+def idle(device):
+    """Look ahead until there is nothing left to guess; the calls it took."""
+    calls = 0
+    while (ahead := device.scheduler.look_ahead()) is not None:
+        device.engine.copy(ahead.copies)
+        device.scheduler.looked_ahead(ahead, device.engine.run(ahead.works, ahead.bucket))
+        calls += 1
+    return calls
+
+
+@pytest.mark.parametrize("surprise", [0, 1, 2])
+def test_what_was_guessed_is_answered_without_a_step(surprise):
+    """As anticipated, or with another of the likeliest melody values: the plan is there already. The toy engine likes rest, D4 and F#4."""
+    device, jam = Device(slots=5), Jam("a", history=9)
+    device.scheduler.add(asked(jam), 0.0)
+    (reply,) = device.drain()
+    jam.hear(unpack_values(reply.chords))
+    memory = device.scheduler._sessions["a"].memory
+    anticipated = memory.frames[len(jam.melody) - 1].melody
+    value = [anticipated, *(v for v in (NOTHING, 62, 66) if v != anticipated)][surprise]
+    assert idle(device) > 1
+    jam.melody[-1] = value
+    request = asked(jam, Move(frames=1))
+    device.scheduler.add(request, 0.0)
+    (again,) = device.drain()
+    assert unpack_values(again.chords) == plan_by_hand(request)
+    assert (again.steps, again.batch) == (0, 0)
+
+
+def test_guesses_take_no_slot_from_a_session():
+    """They wait for a free one, and give it back to whoever comes."""
+    device, jam = Device(slots=2), Jam("a", history=9)
+    device.scheduler.add(asked(jam), 0.0)
+    device.drain()
+    assert idle(device) > 1
+    device.scheduler.add(asked(Jam("b")), 0.0)
+    assert device.drain()[0].chords
+    assert device.scheduler.slots_used == 2
+    assert idle(device) == 1  # one more frame of each plan, in its own slot: there is no other
+    device.scheduler.add(asked(Jam("c")), 0.0)
+    assert device.drain()[0].chords
+    assert device.scheduler.slots_used == 2
+
+
+def test_there_is_nothing_to_guess_where_the_window_hops_or_without_a_step_bucket():
+    """The keys of the hopped window would all be others."""
+    device = Device()
+    jam = Jam("a", history=247)
+    request = asked(jam)
+    assert window_start(request.first_frame + 1, 8) > request.window_start == 0
+    device.scheduler.add(request, 0.0)
+    device.drain()
+    assert device.scheduler.look_ahead() is None
+    other = Device(buckets=(Bucket(1, 16, 4), Bucket(1, 1, 4)))
+    other.scheduler.add(asked(Jam("a")), 0.0)
+    other.drain()
+    assert other.scheduler.look_ahead() is None
+
+
+def test_nothing_is_guessed_about_whole_melodies():
+    device = Device(offline=True)
+    device.scheduler.add(whole_melody("a", [60] * 5), 0.0)
+    device.drain()
+    assert device.scheduler.look_ahead() is None
