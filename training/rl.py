@@ -42,6 +42,7 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teacher_steps: int
     entropy_weight: float
     melody_weight: float
+    average: float = 0.0  # of the published weights: how much of their mean so far stays in a step; 0: they are the last step's
     adversary_weight: float = 0.0
     adversary_learning_rate: float = 3e-4
 
@@ -68,6 +69,7 @@ class Apprentice(NamedTuple):
     """Everything that learns, and the optimisers' moments."""
 
     agent: Any
+    averaged: Any  # the agent's weights, averaged over the last steps: what is published
     critic: Any
     adversary: Any  # None without one
     moments: Any
@@ -113,7 +115,7 @@ class Step:
         self._critic_optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(learning.critic_learning_rate))
         self._adversary_optimiser = optax.adam(learning.adversary_learning_rate)
         moments = (self._optimiser.init(agent_weights), self._critic_optimiser.init(critic_weights))
-        self.fresh = Apprentice(agent_weights, critic_weights, None, moments)
+        self.fresh = Apprentice(agent_weights, agent_weights, critic_weights, None, moments)
         self.fixed = Fixed(teacher_weights, [ear.weights for ear in ears])
         self.play = jax.jit(lambda weights, episodes, key: play(nnx.merge(self._agent, weights), episodes, key))
         self.learn = jax.jit(self._learn)
@@ -147,8 +149,7 @@ class Step:
             advantage, target = advantages(reward, jax.lax.stop_gradient(value), discount=discount, trace=trace)
             chosen = jnp.take_along_axis(mine.log_p, actions_of(chords)[..., None], axis=-1)[..., 0]
             gain = mean_over(jnp.where(free, chosen, 0.0) * _normal(advantage, free), free)
-            # The teacher has never been silent before a melody: after silence it would go on being silent, so there it is not asked.
-            apart = mean_over(divergence(mine.log_p, taught.log_p), free & (before(chords) != NOTHING))
+            apart = mean_over(divergence(mine.log_p, taught.log_p), free)
             spread = mean_over(entropy(mine.log_p), free)
             value_loss = jnp.square(value - jax.lax.stop_gradient(target)).mean()
             heard = _melody_loss(agent, mine.hidden, episodes, chords)
@@ -160,8 +161,10 @@ class Step:
         gradients, (apart, spread, value_loss, explained, heard) = jax.grad(objective, has_aux=True)((apprentice.agent, apprentice.critic))
         agent_updates, agent_moments = self._optimiser.update(gradients[0], apprentice.moments[0], apprentice.agent)
         critic_updates, critic_moments = self._critic_optimiser.update(gradients[1], apprentice.moments[1], apprentice.critic)
+        agent = optax.apply_updates(apprentice.agent, agent_updates)
         learnt = apprentice._replace(
-            agent=optax.apply_updates(apprentice.agent, agent_updates),
+            agent=agent,
+            averaged=optax.incremental_update(agent, apprentice.averaged, 1.0 - self.learning.average),
             critic=optax.apply_updates(apprentice.critic, critic_updates),
             moments=(agent_moments, critic_moments, *apprentice.moments[2:]),
         )

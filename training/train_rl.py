@@ -134,7 +134,7 @@ def network(folder: str) -> tuple[Manifest, Decoder]:
 
 
 class Keeper:
-    """States to go on from in `out/states`; the newest weights in `out/best`, in the form that `training.publish` reads."""
+    """States to go on from in `out/states`; the averaged weights in `out/best`, in the form that `training.publish` reads."""
 
     def __init__(self, out: Path) -> None:
         self._states = ocp.CheckpointManager((out / "states").absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=2))
@@ -150,7 +150,7 @@ class Keeper:
     def keep(self, step: int, apprentice: Apprentice) -> None:
         """Write a state to go on from, and the weights."""
         self._states.save(step, args=ocp.args.StandardSave(_kept(apprentice)))
-        self._newest.save(self._folder, {"weights": apprentice.agent, "step": step, "chord_loss": 0.0}, force=True)
+        self._newest.save(self._folder, {"weights": apprentice.averaged, "step": step, "chord_loss": 0.0}, force=True)
 
     def finish(self) -> None:
         """Wait until all is written."""

@@ -124,6 +124,22 @@ def test_the_teacher_alone_draws_the_agent_to_itself():
     assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
 
 
+@pytest.mark.parametrize("average", [0.0, 0.75])
+def test_published_weights_are_the_mean_of_the_last_steps(average):
+    """A share of the mean so far stays in every step; without one it is the newest weights."""
+    learning = msgspec.structs.replace(LEARNING, average=average)
+    step = Step(learning, model_of(tiny_weights()), model_of(tiny_weights(sizes=OFFLINE_SIZES), OFFLINE_SIZES), [], {}, seed=0)
+    episodes, apprentice = easy_episodes(), step.fresh
+    expected = [np.asarray(leaf) for leaf in jax.tree.leaves(apprentice.agent)]
+    for number in range(3):
+        chords = step.play(apprentice.agent, episodes, jax.random.key(number))
+        apprentice, _ = step.learn(apprentice, step.fixed, episodes, chords, 0.1)
+        newest = jax.tree.leaves(apprentice.agent)
+        expected = [average * mean + (1 - average) * np.asarray(new) for mean, new in zip(expected, newest, strict=True)]
+    for mean, found in zip(expected, jax.tree.leaves(apprentice.averaged), strict=True):
+        np.testing.assert_allclose(found, mean, atol=1e-6)
+
+
 def test_the_teachers_weight_goes_straight_from_first_to_last():
     learning = msgspec.structs.replace(LEARNING, teacher_weight=3.0, teacher_weight_last=1.0, teacher_steps=100)
     assert [teacher_weight(learning, step) for step in (0, 50, 100, 400)] == [3.0, 2.0, 1.0, 1.0]
