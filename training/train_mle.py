@@ -284,7 +284,7 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
         check_shippable(config.corpora)
     sides = sides_of(config, data, cache or out / "frames")
     shares = song_weights(sides.train, config.mix)
-    held_out = held_out_batches(sides.valid, config.rows, offline=config.offline)
+    held_out = held_out_batches(sides.valid, config.rows, offline=config.offline, jumps=config.jumps > 0)
     if not config.metre:
         held_out = [without_metre(batch) for batch in held_out]
     print(

@@ -157,13 +157,14 @@ def without_metre(batch: Batch) -> Batch:
     return batch._replace(place=place, next_place=next_place, beats_per_bar=beats)
 
 
-def held_out_batches(songs: Sequence[Song], rows: int, *, offline: bool = False) -> list[Batch]:
-    """Whole held-out songs as consecutive windows in their own key, every control but the metre unspecified."""
-    windows = [
-        _window(song, Span(start, WINDOW_FRAMES, 0, offline), 0, keep=(False, False, True))
-        for song in songs
-        for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)
-    ]
+def held_out_batches(songs: Sequence[Song], rows: int, *, offline: bool = False, jumps: bool = False) -> list[Batch]:
+    """Whole held-out songs as consecutive windows in their own key, every control but the metre unspecified.
+
+    With `jumps` all windows come once more, six semitones higher from their middle on.
+    """
+    whole_songs = [(song, start) for song in songs for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)]
+    moved = [(jumped(song, start + WINDOW_FRAMES // 2, 6), start) for song, start in whole_songs] if jumps else []
+    windows = [_window(song, Span(start, WINDOW_FRAMES, 0, offline), 0, keep=(False, False, True)) for song, start in whole_songs + moved]
     groups = [windows[i : i + rows] for i in range(0, len(windows), rows)]
     whole = [group for group in groups if len(group) == rows] or groups  # one shape for all, unless there is only a smaller one
     return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in whole]

@@ -267,6 +267,14 @@ def test_held_out_batches_are_whole_songs_in_their_own_key():
     assert held_out_batches([], 2) == []
 
 
+def test_held_out_songs_may_come_once_more_in_another_key_from_the_middle_of_each_window_on():
+    plain, moved = held_out_batches([song("x", 512)], 2), held_out_batches([song("x", 512)], 2, jumps=True)
+    assert [len(b.chord) for b in moved] == [2, 2]
+    np.testing.assert_array_equal(moved[0].next_chord, plain[0].next_chord)
+    np.testing.assert_array_equal(moved[1].next_chord[:, :128], plain[0].next_chord[:, :128])
+    np.testing.assert_array_equal(moved[1].next_melody[:, 130:] - plain[0].next_melody[:, 130:], 6)
+
+
 def offline_batch(rows: int = 200) -> Batch:
     return random_batch([song("x", 900, phase=3)], np.ones(1), rows, 1, 2, offline=True, silent=0.0)
 
