@@ -27,16 +27,16 @@ from schema.manifest import DamagedCheckpoint
 
 
 def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSettings = OFFLINE) -> Resident:
-    """Load, compile every shape, and check the golden plan. Raises DamagedCheckpoint, GoldenMismatch."""
+    """Load, check the golden plan, and compile every shape. Raises DamagedCheckpoint, GoldenMismatch."""
     manifest, weights = load(checkpoint)
     info = ModelInfo(manifest.model, manifest.variant, manifest.temperature)
     settings = offline if info.is_offline else live
     engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets)
-    engine.warm_up()
     resident = Resident(info, engine, settings.buckets)
     (reply,) = answer(resident, [golden_request(manifest.golden.melody, manifest.golden.seed, manifest.variant)])
     if (got := unpack_values(reply.chords)) != manifest.golden.chords:
         raise GoldenMismatch(str(checkpoint), manifest.golden.chords, got)
+    engine.warm_up()  # of what the plan needed nothing is compiled again
     return resident
 
 

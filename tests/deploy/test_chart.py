@@ -1,6 +1,7 @@
 """The chart: for every device it renders what Kubernetes' own schemas accept, with the important lines; wrong values are refused."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,16 +15,18 @@ from gateway.settings import PREFIX, load
 
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 RULES = yaml.safe_load((CHART.parent / "monitoring/rules.yaml").read_text())
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 BESIDE = Path(sys.executable).parent / "helm"
 HELM = str(BESIDE) if BESIDE.exists() else shutil.which("helm")
 VERSIONS = ("1.30", "1.34")
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}  # of the Prometheus operator; Kubernetes has no schema for them
+CUSTOM = {"ServiceMonitor", "PrometheusRule", "Probe"}  # of the Prometheus operator; Kubernetes has no schema for them
 EVERYTHING = {
     "ingress.enabled": "true",
     "ingress.host": "jam.example",
     "autoscaling.enabled": "true",
     "monitoring.serviceMonitor": "true",
     "monitoring.rules": "true",
+    "monitoring.prober": "blackbox.monitoring:9115",
     "monitoring.dashboards": "true",
     "monitoring.labels.release": "prometheus",
     "networkPolicy.tracesPort": "4318",
@@ -166,6 +169,15 @@ def test_scrapes_get_the_job_names_that_rules_expect(everything):
     assert everything["ServiceMonitor", "jam"]["metadata"]["labels"]["release"] == "prometheus"
 
 
+def test_the_certificate_of_the_ingress_is_looked_at_under_the_name_that_alerts_expect(everything):
+    probe = everything["Probe", "jam"]["spec"]
+    (job,) = {re.search(r'job="([^"]+)"', alert["expr"])[1] for alert in ALERTS if "CertificateEnds" in alert["alert"]}
+    assert (probe["jobName"], probe["prober"]["url"]) == (job, "blackbox.monitoring:9115")
+    assert probe["targets"]["staticConfig"]["static"] == ["https://jam.example/"]
+    done = helm("template", "jam", ".", "--set", "monitoring.prober=blackbox.monitoring:9115")
+    assert "expected ingress.enabled with monitoring.prober" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -176,6 +188,7 @@ def test_scrapes_get_the_job_names_that_rules_expect(everything):
         ("gateway.environment.PORT", "1"),
         ("worker.checkpoints[0]", "relative"),
         ("monitoring.runbookUrl", "nowhere"),
+        ("monitoring.prober", "http://somewhere"),
         ("unknown", "1"),
     ],
 )

@@ -15,7 +15,7 @@ from schema.engine_messages import ModelInfo, unpack_values
 from tests.inference.jams import Jam, Move, whole_melody
 from tests.tiny import OFFLINE_SIZES, SIZES, tiny_weights
 
-BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(2, 64, 1))
+BUCKETS = (Bucket(2, 1, 4), Bucket(2, 64, 1))
 
 
 def plans(resident, turns):

@@ -255,7 +255,7 @@ def test_no_bucket_copies_the_whole_cache(weights, bucket):
 @pytest.mark.slow
 def test_copying_a_slot_copies_no_whole_cache(weights):
     engine = Engine(SIZES, weights, slots=LIVE.slots, buckets=[])
-    program = engine._copy.lower(engine._cache, np.zeros((1, 2, 2), np.int32)).compile().as_text()
+    program = engine._programs.copy.lower(engine._cache, np.zeros((1, 2, 2), np.int32)).compile().as_text()
     assert not copies_in(program, SIZES)
 
 
@@ -274,7 +274,8 @@ def test_no_offline_bucket_copies_the_whole_cache(offline_weights, bucket):
 def whole_cache_copies(weights, bucket, sizes=SIZES, *, donate=True):
     engine = Engine(sizes, weights, slots=LIVE.slots, buckets=[bucket])
     packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
-    call = engine._call if donate else jax.jit(engine._call.__wrapped__, static_argnames="bucket")
+    call = engine._programs.call
+    call = call if donate else jax.jit(call.__wrapped__, static_argnames="bucket")
     program = call.lower(engine._weights, engine._cache, engine._heard, packed, bucket=bucket).compile().as_text()
     return copies_in(program, sizes)
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import urllib.request
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -17,13 +18,24 @@ from inference.server import HEADER
 from inference.toy_engine import ToyEngine
 from schema.codec import decode_answers, encode_call
 from schema.engine_messages import ModelInfo, PlanCall
-from tests.doubles import SOON_S
-
-START_S = 6 * SOON_S  # compiling takes its time on a busy machine
+from tests.system.service import START_S
 
 
 def command(checkpoint, socket, *options):
     return (sys.executable, "-m", "inference", "--checkpoint", str(checkpoint), "--socket", str(socket), *options)
+
+
+@asynccontextmanager
+async def worker(*given, environment):
+    """A process that has ended when this block does."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*given, stdout=pipe, stderr=pipe, env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
 
 
 def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(tmp_path, capsys):
@@ -47,15 +59,12 @@ def test_the_compilation_cache_is_made_where_it_is_wanted(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, tiny_offline_checkpoint, compiled, tmp_path):
+async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, tiny_offline_checkpoint, compiled, environment, tmp_path):
     """Two models in one worker. A socket left by a killed worker is replaced; SIGTERM ends it with 0 and takes the socket away."""
     socket = tmp_path / "w.sock"
     socket.touch()
-    process = await asyncio.create_subprocess_exec(
-        *command(tiny_checkpoint, socket, "--checkpoint", str(tiny_offline_checkpoint), "--cache", str(compiled), "--metrics-port", "0"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(START_S):
+    options = ("--checkpoint", str(tiny_offline_checkpoint), "--cache", str(compiled), "--metrics-port", "0")
+    async with asyncio.timeout(START_S), worker(*command(tiny_checkpoint, socket, *options), environment=environment) as process:
         said, _, metrics = (await process.stdout.readline()).decode().partition(" metrics ")
         assert said == f"sideman worker: tiny, tiny-offline ready on {socket}"
         with await asyncio.to_thread(urllib.request.urlopen, metrics.strip()) as page:
@@ -77,7 +86,9 @@ async def test_it_becomes_ready_answers_and_leaves_on_a_signal(tiny_checkpoint, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["a file", "the golden plan"])
-async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_code_2(tiny_checkpoint, compiled, tmp_path, damage):
+async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_code_2(
+    tiny_checkpoint, compiled, environment, tmp_path, damage
+):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
     manifest = read_manifest(folder)
     if damage == "a file":
@@ -88,10 +99,8 @@ async def test_a_checkpoint_that_must_not_be_served_is_one_sentence_and_exit_cod
         golden = msgspec.structs.replace(manifest.golden, chords=[0, *manifest.golden.chords[1:]])
         write_manifest(folder, msgspec.structs.replace(manifest, golden=golden))
         expected = f"sideman worker: checkpoint {folder}: expected the manifest's golden plan, got 1 of 32 other chords: "
-    process = await asyncio.create_subprocess_exec(
-        *command(folder, tmp_path / "w.sock", "--cache", str(compiled)), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(START_S):
+    started = worker(*command(folder, tmp_path / "w.sock", "--cache", str(compiled)), environment=environment)
+    async with asyncio.timeout(START_S), started as process:
         out, err = await process.communicate()
     said = [line for line in err.decode().splitlines() if " worker INFO " not in line]
     assert (process.returncode, out) == (2, b"")

@@ -25,8 +25,9 @@ def tiny_offline_checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
-    """Compiled programs, kept from process to process."""
-    return tmp_path_factory.getbasetemp() / "cache" / "sideman" / "jax"
+    """Compiled programs, kept from process to process of a run; with xdist each worker's folder is in that of the run."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache" / "sideman" / "jax"
 
 
 @pytest.fixture(scope="session")
