@@ -3,11 +3,12 @@
 Every method takes `now` and returns `Orders`: calls to send, replies and give-ups to hand to their sessions. Every submitted
 request is reported exactly once, as a reply or as a give-up. The shell calls `advance` at `next_deadline()`.
 
-Coalescer: per worker a few calls in flight; what is submitted meanwhile waits, of each session only the newest request.
+Coalescer: per worker so many calls in flight; what is submitted meanwhile waits, of each session only the newest request.
 All of a call is answered together, so what else than live plans is asked for, warm starts and whole melodies, which take longer,
 goes in calls of its own, one by one, and each kind is counted apart: no live plan waits for them (W1).
 Deadlines: a request not answered within its slack is given up as `late`; where there are several workers, a request whose
-call failed goes once to the next owner while slack is left.
+call failed goes once to the next owner while slack is left. Workers are told of a little less slack: what they answer with at their
+deadline (P11) must be back before ours.
 Breaker, per worker: a missed deadline or failed call opens it for 1, 2, 4, 8 s; afterwards it is half open and lets a sixteenth
 of the sessions through; an answer in time closes it. Misses noticed late are the fault of the gateway's own loop and do not
 count, and neither does how long anything but a live plan takes. With all breakers open the least tripped worker is used; a worker
@@ -29,6 +30,8 @@ from schema.engine_messages import PlanReply, PlanRequest, player_of
 MAX_OPEN_S = 8.0
 HALF_OPEN_SHARE = 16
 LIVE = ""  # kind of the requests that a player is waiting for, frame by frame
+OTHER_CALLS = 4  # in flight at most, of each other kind
+RETURN_S = 0.008  # from a worker's deadline to ours
 
 
 class Call(NamedTuple):
@@ -58,7 +61,7 @@ class Orders(NamedTuple):
 class PoolLimits(NamedTuple):
     """How much may be under way, and how late the gateway's own loop may notice a deadline."""
 
-    calls_in_flight: int = 4  # of each kind
+    calls_in_flight: int = 64  # of live plans
     requests_per_call: int = 128
     loop_late_s: float = 0.02
 
@@ -271,8 +274,10 @@ class PlanPool:
         calls: list[Call] = []
         for worker in self._workers.values():
             for kind, lane in worker.lanes.items():
-                requests = self._limits.requests_per_call if kind == LIVE else 1
-                while worker.connected and lane.waiting and len(lane.calls) < self._limits.calls_in_flight:
+                calls_in_flight, requests = self._limits.calls_in_flight, self._limits.requests_per_call
+                if kind != LIVE:
+                    calls_in_flight, requests = min(calls_in_flight, OTHER_CALLS), 1
+                while worker.connected and lane.waiting and len(lane.calls) < calls_in_flight:
                     self._last_call_id += 1
                     batch = lane.load(self._last_call_id, requests)
                     calls.append(Call(worker.name, self._last_call_id, tuple(_with_slack(pending, now) for pending in batch)))
@@ -290,4 +295,4 @@ def _rank(session: str, worker: str) -> int:
 
 
 def _with_slack(pending: _Pending, now: float) -> PlanRequest:
-    return msgspec.structs.replace(pending.request, slack_ms=max(0.0, (pending.deadline - now) * 1000.0))
+    return msgspec.structs.replace(pending.request, slack_ms=max(0.0, (pending.deadline - RETURN_S - now) * 1000.0))

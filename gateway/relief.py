@@ -1,19 +1,22 @@
 """Doing with less under load, cheapest harm first (P12): how much relief is needed, and what it spares. Pure.
 
-Pressure is what a plan waits before anything of it is computed: the larger of what the workers say of their last second and of how late
-the gateway's own loop is. Not how busy a device is: one that batches is busy long before it is late, because its batches grow.
+Pressure is how long nothing of a plan is computed: the larger of what the workers say of their last second and, doubled because it comes on
+top of everything, how late the gateway's own loop is. Not how busy a device is: one that batches is busy long before it is late, because
+its batches grow. And a wait alone harms little at first: of the 92 ms that a worker has at 120 BPM head first (P11) fills what is left, and
+sparing plans makes those that remain dearer, because more of what they go on from is out of date (docs/roofline.md).
 
     level    from       what is spared
     NONE
-    PACED    25 ms      every second plan of players who hold more than a second of plan
-    SHORT    40 ms      every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
-    HOLDING  60 ms      plans while half of the one held is still to come
-    LAST     80 ms      plans while a quarter of the one held is still to come
+    PACED    55 ms      every second plan of players who hold more than a second of plan
+    SHORT    65 ms      every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
+    HOLDING  75 ms      plans while half of the one held is still to come
+    LAST     85 ms      plans while a quarter of the one held is still to come
 
 One level up after a second above its threshold, one down after ten seconds below it: harm comes and goes slowly, never from plan to
 plan. What is committed is never touched, and nobody who plays is sent away.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
@@ -23,6 +26,7 @@ from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT, frame_seconds
 
 UP_AFTER_S, DOWN_AFTER_S = 1.0, 10.0
+LAG_WEIGHT = 2.0  # of the gateway's own delay, beside that of workers
 AMPLE_S = 1.0  # of plan still to come: enough to miss one without hearing it
 
 
@@ -36,7 +40,12 @@ class Level(IntEnum):
     LAST = 4
 
 
-THRESHOLDS_MS = {Level.PACED: 25.0, Level.SHORT: 40.0, Level.HOLDING: 60.0, Level.LAST: 80.0}
+THRESHOLDS_MS = {Level.PACED: 55.0, Level.SHORT: 65.0, Level.HOLDING: 75.0, Level.LAST: 85.0}
+
+
+def pressure(worker_waits_ms: Iterable[float], loop_lag_ms: float) -> float:
+    """Milliseconds, as the thresholds have them."""
+    return max(0.0, LAG_WEIGHT * loop_lag_ms, *worker_waits_ms)
 
 
 class Relief:

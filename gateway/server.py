@@ -27,7 +27,7 @@ from gateway.metrics_port import HttpAnswer, MetricsPort
 from gateway.page_sender import PageSender, read_page
 from gateway.plan_pool import GiveUp
 from gateway.player import Player
-from gateway.relief import Relief
+from gateway.relief import Relief, pressure
 from gateway.settings import OFF, GatewaySettings
 from gateway.tracing import over_http
 from schema import codes
@@ -233,7 +233,7 @@ class Gateway:
             lag_s = max(0.0, now - due)
             self.metrics.loop_lag.observe(lag_s)
             waits_ms = [state.wait_p90_ms for state in self.pool.describe().values()]
-            self.relief.observe(max(1000.0 * lag_s, *waits_ms, 0.0), now)
+            self.relief.observe(pressure(waits_ms, 1000.0 * lag_s), now)
             self.metrics.relief_level.set(self.relief.level)
             self.metrics.breakers_open.set(self.pool.open_breakers())
             self.metrics.pool_waiting.set(self.pool.waiting())

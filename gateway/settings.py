@@ -93,7 +93,7 @@ class GatewaySettings:
     closes_per_second: float = _within(200.0, 1.0, 100_000.0)  # per second while leaving; no herd at the next gateway
 
     # The link to the workers
-    calls_in_flight: int = _within(4, 1, 64)  # calls per worker and kind; 4 on a Unix socket, 1 where a call is dear
+    calls_in_flight: int = _within(64, 1, 1024)  # live calls per worker; many on a Unix socket, 1 where a call is dear
     requests_per_call: int = _within(128, 1, 128)  # requests; what one batch can use
     max_answer_bytes: int = _within(1_048_576, 1024, 67_108_864)  # bytes; ten times the largest honest answer
     reconnect_s: float = _within(1.0, 0.01, 60.0)  # s, longest pause between two tries to reach a worker

@@ -20,10 +20,14 @@ from inference.checkpoints import load
 from inference.engine import Engine
 from inference.errors import GoldenMismatch, SameName, WorkerProblem
 from inference.loop import Resident, answer
+from inference.model import FLOAT32
+from inference.planner import Bucket
 from inference.server import Worker, serve
-from inference.settings import LIVE, OFFLINE, EngineSettings, WorkerSettings
+from inference.settings import LIVE, NUMBERS, OFFLINE, EngineSettings, WorkerSettings
 from schema.engine_messages import ModelInfo, golden_request, unpack_values
 from schema.manifest import DamagedCheckpoint
+
+GOLDEN_BUCKETS = (Bucket(1, 1, 1), Bucket(1, 64, 1))
 
 
 def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSettings = OFFLINE) -> Resident:
@@ -31,9 +35,11 @@ def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSet
     manifest, weights = load(checkpoint)
     info = ModelInfo(manifest.model, manifest.variant, manifest.temperature)
     settings = offline if info.is_offline else live
-    engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets)
-    resident = Resident(info, engine, settings.buckets)
-    (reply,) = answer(resident, [golden_request(manifest.golden.melody, manifest.golden.seed, manifest.variant)])
+    engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets, numbers=settings.numbers)
+    resident = exact = Resident(info, engine, settings.buckets)
+    if engine.dtype != FLOAT32:  # the golden plan is a float32 one: rounder numbers may choose other chords, wrong weights will
+        exact = Resident(info, Engine(manifest.sizes, weights, slots=1, buckets=GOLDEN_BUCKETS, numbers="float32"), GOLDEN_BUCKETS)
+    (reply,) = answer(exact, [golden_request(manifest.golden.melody, manifest.golden.seed, manifest.variant)])
     if (got := unpack_values(reply.chords)) != manifest.golden.chords:
         raise GoldenMismatch(str(checkpoint), manifest.golden.chords, got)
     engine.warm_up()  # of what the plan needed nothing is compiled again
@@ -102,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on")
     parser.add_argument("--slots", type=int, default=LIVE.slots, help="sessions each live model remembers (default: %(default)s)")
+    parser.add_argument("--numbers", choices=NUMBERS, help="of weights, keys and values (default: float32 on a CPU, else bfloat16)")
     parser.add_argument("--with-parent", action="store_true", help="leave when standard input closes, as it does when the parent dies")
     parser.add_argument("--cache", type=Path, help="folder for compiled programs, kept between starts")
     form = os.environ.get("SIDEMAN_LOG_FORMAT", "text")
@@ -116,11 +123,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.cache is not None:
         use_compilation_cache(arguments.cache)
     try:
-        live = EngineSettings(arguments.slots, LIVE.buckets)
         settings = WorkerSettings(
             tuple(arguments.checkpoint),
             arguments.socket,
-            live,
+            live=EngineSettings(arguments.slots, LIVE.buckets, arguments.numbers),
+            offline=EngineSettings(OFFLINE.slots, OFFLINE.buckets, arguments.numbers),
             metrics_host=arguments.metrics_host,
             metrics_port=arguments.metrics_port,
         )

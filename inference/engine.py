@@ -8,6 +8,9 @@ The rows of a call and the slots are split over the local devices (data parallel
 that use them; nothing travels between devices. One device is a mesh of one.
 
 An offline model hears a request's whole melody first, in a call of its own; what it heard stays beside the slot's keys and values.
+
+Weights, keys and values are float32 on a CPU and bfloat16 on accelerators, whose matrix units want it (docs/roofline.md); logits, softmax
+and noise are float32 everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +26,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int
 
 from inference import cache as kv
-from inference.model import CACHE_POSITIONS, NOWHERE, Decoder, Fresh, Inputs, KeysValues, build, nothing_fed
+from inference.model import CACHE_POSITIONS, FLOAT32, NOWHERE, Decoder, Fresh, Inputs, KeysValues, build, nothing_fed
 from inference.planner import Bucket, Decision, Work
 from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, likeliest, noise, value_of
 from schema.engine_messages import unpack_values
@@ -59,15 +62,26 @@ class Frame(NamedTuple):
     likely: Int[Array, "B G"]  # melody values, likeliest first; none where the melody is known
 
 
+def served_numbers(device: jax.Device) -> str:
+    """The dtype of weights, keys and values that a device serves with."""
+    return "float32" if device.platform == "cpu" else "bfloat16"
+
+
+def matmul_precision(device: jax.Device, dtype: jnp.dtype) -> str | None:
+    """How products are made: float32 asked for on an accelerator is meant (there it is rounded to less unless one says so)."""
+    return "highest" if device.platform != "cpu" and dtype == FLOAT32 else None
+
+
 class Programs:
     """What is compiled for models of one shape on some devices: weights are given to it, so all of them share it."""
 
-    def __init__(self, sizes: ModelSizes, devices: tuple[jax.Device, ...]) -> None:
+    def __init__(self, sizes: ModelSizes, devices: tuple[jax.Device, ...], dtype: jnp.dtype) -> None:
         self.compiled = 0  # shapes compiled so far
         self.mesh = Mesh(np.array(devices), ("device",))
         graph, self.state = nnx.split(nnx.eval_shape(lambda: build(sizes)))
         tree, mesh = jax.tree.structure(self.state), self.mesh
         everywhere, rows = P(), P("device")
+        precision = matmul_precision(devices[0], dtype)
 
         def merged(weights: list[Array]) -> Decoder:
             self.compiled += 1  # runs once for every shape, while it is traced
@@ -77,7 +91,8 @@ class Programs:
             weights: list[Array], cache: KeysValues, heard: Array | None, packed: Int[Array, "B X"], *, bucket: Bucket
         ) -> tuple[KeysValues, Array]:
             def on_one(weights: list[Array], cache: KeysValues, heard: Array | None, packed: Array) -> tuple[KeysValues, Array]:
-                return _advance(merged(weights), cache, heard, packed, bucket)
+                with jax.default_matmul_precision(precision):
+                    return _advance(merged(weights), cache, heard, packed, bucket, dtype)
 
             specs = (everywhere, rows, rows, rows)
             advanced: tuple[KeysValues, Array] = jax.shard_map(on_one, mesh=mesh, in_specs=specs, out_specs=(rows, rows))(
@@ -87,7 +102,8 @@ class Programs:
 
         def hear(weights: list[Array], heard: Array, packed: Int[Array, "B X"]) -> Array:
             def on_one(weights: list[Array], heard: Array, packed: Array) -> Array:
-                return _hear(merged(weights), heard, packed)
+                with jax.default_matmul_precision(precision):
+                    return _hear(merged(weights), heard, packed)
 
             return jnp.asarray(jax.shard_map(on_one, mesh=mesh, in_specs=(everywhere, rows, rows), out_specs=rows)(weights, heard, packed))
 
@@ -108,23 +124,34 @@ class Engine:
     """The model, its weights on every device, and the slots of all sessions, split over the devices: slot // slots a device tells which."""
 
     def __init__(
-        self, sizes: ModelSizes, weights: Any, *, slots: int, buckets: Sequence[Bucket], devices: Sequence[jax.Device] | None = None
+        self,
+        sizes: ModelSizes,
+        weights: Any,
+        *,
+        slots: int,
+        buckets: Sequence[Bucket],
+        devices: Sequence[jax.Device] | None = None,
+        numbers: str | None = None,
     ) -> None:
-        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the rows of buckets are per device (default: all local)."""
+        """`weights` is the pure tree of a Decoder of these sizes; `slots` and the rows of buckets are per device (default: all local).
+
+        `numbers` names the dtype of weights, keys and values (default: what the devices serve with).
+        """
         self.sizes = sizes
         self._devices = tuple(jax.local_devices() if devices is None else devices)
         self.devices = len(self._devices)
         self.slots = slots * self.devices
         self._local_slots = slots
         self.buckets = tuple(sorted(set(buckets)))
-        self._programs = programs(sizes, self._devices)
+        self.dtype = jnp.dtype(numbers or served_numbers(self._devices[0]))
+        self._programs = programs(sizes, self._devices, self.dtype)
         mesh, rows = self._programs.mesh, P("device")
         state = jax.tree.map(lambda leaf: leaf, self._programs.state)
         nnx.replace_by_pure_dict(state, weights)
-        self._weights = jax.device_put([jnp.asarray(leaf, jnp.float32) for leaf in jax.tree.leaves(state)], NamedSharding(mesh, P()))
-        one = kv.empty(sizes, slots, jnp.dtype(jnp.float32))
+        self._weights = jax.device_put([jnp.asarray(leaf, self.dtype) for leaf in jax.tree.leaves(state)], NamedSharding(mesh, P()))
+        one = kv.empty(sizes, slots, self.dtype)
         self._cache = jax.tree.map(lambda leaf: _on_each(leaf, mesh, rows), one)
-        heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width)) if sizes.listening_layers else None
+        heard = jnp.zeros((slots + 1, CACHE_POSITIONS, sizes.width), self.dtype) if sizes.listening_layers else None
         self._heard = None if heard is None else _on_each(heard, mesh, rows)
 
     @property
@@ -231,11 +258,11 @@ def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"
     frames = jnp.arange(melody.shape[1])[None]
     place = _place(head, frames)
     made = model.listen(melody, place, frames < head.count[:, None])
-    return jnp.asarray(jax.lax.dynamic_update_slice(heard, made, (head.slot[0], 0, 0)))
+    return jnp.asarray(jax.lax.dynamic_update_slice(heard, made.astype(heard.dtype), (head.slot[0], 0, 0)))
 
 
 def _advance(
-    model: Decoder, cache: KeysValues, all_heard: Float[Array, "S T E"] | None, packed: Int[Array, "B X"], bucket: Bucket
+    model: Decoder, cache: KeysValues, all_heard: Float[Array, "S T E"] | None, packed: Int[Array, "B X"], bucket: Bucket, dtype: jnp.dtype
 ) -> tuple[KeysValues, Int[Array, "B T X"]]:
     """The whole call: feed the known positions, then decide `bucket.decisions` frames."""
     rows, positions, decisions = bucket
@@ -248,7 +275,7 @@ def _advance(
 
     fed = jnp.arange(positions)[None, :]
     position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, NOWHERE)
-    near = nothing_fed(model.sizes, rows, positions + decisions - 1)
+    near = nothing_fed(model.sizes, rows, positions + decisions - 1, dtype)
     hidden, fresh = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, near, 0)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]

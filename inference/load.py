@@ -18,7 +18,7 @@ class Load:
         self._forget(ended)
 
     def waited(self, now: float, wait_ms: float) -> None:
-        """A live request got its first call, or was given up, after so long."""
+        """A live request was answered or given up, and had waited so long while nothing of it was computed."""
         self._waits.append((now, wait_ms))
         self._forget(now)
 

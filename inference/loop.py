@@ -94,9 +94,9 @@ def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[Plan
             yield from scheduler.complete(batch, decided, time.perf_counter() - began, 0.0)
 
 
-def look_ahead(resident: Resident) -> bool:
-    """Spend idle time on what may be asked next, one short call; whether there was anything to do."""
-    ahead = resident.scheduler.look_ahead()
+def look_ahead(resident: Resident, *, guess: bool = True) -> bool:
+    """Spend idle time on what will be asked next, and maybe on what may be, one short call; whether there was anything to do."""
+    ahead = resident.scheduler.look_ahead(guess=guess)
     if ahead is None:
         return False
     try:
@@ -161,7 +161,7 @@ class DeviceLoop:
         while True:
             submitted: _Submitted | None = _Submitted(0.0, [])
             if all(resident.scheduler.idle for resident in self.residents.values()):
-                while self._inbox.empty() and self.load()[0] < BUSY and any(map(self._look_ahead, self.residents.values())):
+                while self._inbox.empty() and any(map(self._look_ahead, self.residents.values())):
                     pass
                 submitted = self._inbox.get()
             while submitted is not None:
@@ -174,9 +174,9 @@ class DeviceLoop:
             self._step(min(self.residents.values(), key=lambda resident: resident.scheduler.earliest_deadline))
 
     def _look_ahead(self, resident: Resident) -> bool:
-        """One guess, counted."""
+        """One call for what comes next, counted; no guesses while the device is busy."""
         began = time.monotonic()
-        guessed = look_ahead(resident)
+        guessed = look_ahead(resident, guess=self.load()[0] < BUSY)
         if guessed:
             self.metrics.guessed(resident.name, time.monotonic() - began)
         return guessed
@@ -226,7 +226,7 @@ class DeviceLoop:
         with self._load_lock:
             for reply in replies:
                 if not reply.problem or reply.problem == LATE:
-                    self._load.waited(now, reply.queue_ms)
+                    self._load.waited(now, reply.queue_ms + reply.batch_wait_ms)
 
     def _send(self, replies: list[PlanReply]) -> None:
         if replies:

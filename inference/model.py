@@ -42,6 +42,7 @@ _KINDS = 3  # nothing, onset, hold
 _AHEAD_FRAMES = (4, 8, 16, 32)
 _AHEAD_GAIN = 8.0  # shares are small, and with small inputs a table of weights learns slowly
 _ROPE_BASE = 10_000.0
+FLOAT32 = jnp.dtype(jnp.float32)
 
 
 class Inputs(NamedTuple):
@@ -71,9 +72,9 @@ class Fresh(NamedTuple):
     position: Int[Array, "B S"]
 
 
-def nothing_fed(sizes: ModelSizes, rows: int, positions: int) -> Fresh:
+def nothing_fed(sizes: ModelSizes, rows: int, positions: int, dtype: jnp.dtype = FLOAT32) -> Fresh:
     """Room for so many positions of every row, none of them fed yet."""
-    return Fresh(blank(sizes, rows, positions, jnp.dtype(jnp.float32)), jnp.full((rows, positions), NOWHERE))
+    return Fresh(blank(sizes, rows, positions, dtype), jnp.full((rows, positions), NOWHERE))
 
 
 def blank(sizes: ModelSizes, rows: int, positions: int, dtype: jnp.dtype) -> KeysValues:
@@ -98,7 +99,9 @@ _MELODY_CLASS = np.where(_MELODY_VALUES == 0, 12, (_MELODY_VALUES - 1) % NUM_PIT
 
 
 def _embed(count: int, width: int, rngs: nnx.Rngs) -> nnx.Embed:
-    return nnx.Embed(count, width, embedding_init=nnx.initializers.normal(0.02), rngs=rngs)
+    made = nnx.Embed(count, width, embedding_init=nnx.initializers.normal(0.02), rngs=rngs)
+    made.dtype = None  # that of the table when it is looked up; it may be served in rounder numbers than it was made in
+    return made
 
 
 def _linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:

@@ -27,10 +27,11 @@ class Chip(NamedTuple):
     bytes_per_number: int
     launch_s: float  # of a step, however small: dependent kernels that were not fused
     memory_bytes: float
+    row_s: float = 0.0  # of a step, for every row: what is neither product nor the reading of keys and values; 0: not known
 
 
 CHIPS = (
-    Chip("this CPU, two cores, float32", 400e9, 37e9, 4, 200e-6, 4e9),
+    Chip("this CPU, two cores, float32", 195e9, 64e9, 4, 350e-6, 4e9, 100e-6),  # by `sideman bench steps`
     Chip("TPU v5e, bfloat16", 197e12, 819e9, 2, 60e-6, 16e9),
     Chip("H100 SXM, bfloat16", 989e12, 3.35e12, 2, 120e-6, 80e9),
 )
@@ -57,9 +58,9 @@ def step_bytes(sizes: ModelSizes, rows: int, bytes_per_number: int, positions: i
 
 
 def step_seconds(chip: Chip, sizes: ModelSizes, rows: int) -> float:
-    """A lower bound of one step's time."""
+    """One step's time: its bound, and what the chip adds."""
     bound = max(step_flops(sizes, rows) / chip.flops, step_bytes(sizes, rows, chip.bytes_per_number) / chip.bytes_per_s)
-    return bound + chip.launch_s
+    return bound + chip.launch_s + rows * chip.row_s
 
 
 def sessions(

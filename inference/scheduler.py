@@ -10,7 +10,11 @@ Head first: a live plan whose deadline would pass during the next call is answer
 them. An offline plan is whole or late.
 
 One request of a session waits at most, one runs at most. `schedule` names one batch, `complete` takes its result. Rows that need
-one step and rows that need sixteen share batches: each is answered after its own last step.
+one step and rows that need sixteen share batches: each is answered after its own last step. A batch is whatever is there when the device
+is free: it waits for nobody.
+
+Long histories are fed in chunks, and after a call that fed any the rows that only decide go next, whatever the deadlines: a new or
+evicted session delays the others by one chunk at a time.
 """
 
 from collections import Counter, OrderedDict
@@ -19,8 +23,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from inference.branches import guesses
-from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, known_values
+from inference.branches import after_hop, guesses
+from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, controls_of, known_values
 from schema.engine_messages import PlanReply, PlanRequest, pack_values
 
 SUPERSEDED, LATE = "superseded", "late"
@@ -60,7 +64,7 @@ class Batch(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """One short call for guesses at what comes next: slots to copy first, then one step of each row."""
+    """One short call for what comes next: slots to copy first, then one step of each guess, or a chunk of a history behind a hop."""
 
     copies: tuple[tuple[int, int], ...]
     bucket: Bucket
@@ -70,12 +74,13 @@ class Ahead(NamedTuple):
 
 @dataclass
 class Session:
-    """What is remembered of a session: its slot; guesses that are to be computed, that are, and that have been."""
+    """What is remembered of a session: its slot; guesses that are to be computed, that are, and that have been; the next window."""
 
     slot: int
     memory: SlotMemory
     ahead: list[PlanRequest] = field(default_factory=list)
     guesses: list[Progress] = field(default_factory=list)  # in slots of their own, but for the first
+    hop: Progress | None = None  # its history in the window that comes next, in a slot of its own
 
 
 class Scheduler:
@@ -89,6 +94,7 @@ class Scheduler:
         self._classes = sorted({bucket.positions for bucket in buckets})
         self.evictions = 0  # sessions forgotten for others
         self._call_s = 0.0  # how long a call takes, running mean
+        self._fed = False  # the last call fed a stretch of known positions
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
         self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
@@ -125,10 +131,14 @@ class Scheduler:
         """The next device call, earliest deadline first, and the answers that need none."""
         replies = self._admit(now) + self._cut_off(now)
         if not self._running:
+            self._fed = False
             return None, replies
         queue = sorted(self._running.values(), key=lambda r: (r.asked.deadline, r.asked.arrived, r.progress.slot))
-        head = self._class_of(queue[0])
-        alike = [row for row in queue if self._class_of(row) == head]
+        classes = [self._class_of(row) for row in queue]
+        least = self._classes[0]
+        head = least if self._fed and least in classes else classes[0]
+        self._fed = head > least
+        alike = [row for row, positions in zip(queue, classes, strict=True) if positions == head]
         bucket = self._fit(head, alike)
         rows = tuple(self._first_of_each_device(alike, bucket.rows))
         return Batch(bucket, rows, tuple(row.progress.next_work(bucket.positions, bucket.decisions) for row in rows)), replies
@@ -145,8 +155,19 @@ class Scheduler:
                 replies.append(self._finish(row, now))
         return replies
 
-    def look_ahead(self) -> Ahead | None:
-        """A step of some guesses, those of the session that was answered longest ago first; None if there is none. Only when idle."""
+    def look_ahead(self, *, guess: bool = True) -> Ahead | None:
+        """A chunk of a history that will be needed, else a step of some guesses; None if there is none. Only when idle.
+
+        What belongs to the session that was answered longest ago comes first.
+        """
+        due = (session.hop for session in self._sessions.values() if session.hop is not None and session.hop.positions_left() > 1)
+        if (hop := next(due, None)) is not None:
+            positions = next((size for size in self._classes if size >= hop.positions_left()), self._classes[-1])
+            bucket = next(bucket for bucket in self._buckets if bucket.positions == positions)
+            return Ahead((), bucket, (hop,), (hop.next_work(positions, 1),))
+        return self._step_of_guesses() if guess else None
+
+    def _step_of_guesses(self) -> Ahead | None:
         steps = [bucket for bucket in self._buckets if bucket.positions == bucket.decisions == 1]
         if not steps:
             return None
@@ -190,12 +211,29 @@ class Scheduler:
         session.guesses.clear()
         session.ahead.clear()
 
+    def _drop_hop(self, session: Session) -> None:
+        """Free the slot of the window that comes next."""
+        if session.hop is not None:
+            self._free.append(session.hop.slot)
+            session.hop = None
+
+    def _prepare_hop(self, session: Session, request: PlanRequest) -> None:
+        """Have the history fed as it will stand when the window hops, if that is soon and a slot is free."""
+        moved = after_hop(request)
+        if moved is None:
+            self._drop_hop(session)
+        elif session.hop is not None:
+            session.hop = Progress(moved, session.hop.slot, session.hop.memory)
+        elif self._free:
+            session.hop = Progress(moved, self._free.pop(), SlotMemory())
+
     def forget(self) -> list[PlanReply]:
         """Drop everything after a failed call: slots may hold anything now. The plans in progress are refused."""
         lost = [_refusal(row.asked.request, "computation failed") for row in self._running.values()]
         self._running.clear()
         for session in self._sessions.values():
             self._drop_guesses(session)
+            self._drop_hop(session)
             self._free.append(session.slot)
         self._sessions.clear()
         return lost
@@ -246,6 +284,7 @@ class Scheduler:
             if not self._free:
                 for other in self._sessions.values():
                     self._drop_guesses(other)
+                    self._drop_hop(other)
             if not self._free:
                 idle = next((other for other in self._sessions if other not in self._running), None)
                 if idle is None:
@@ -257,7 +296,7 @@ class Scheduler:
         return self._sessions[name]
 
     def _take_best_guess(self, session: Session, request: PlanRequest) -> None:
-        """Go on from the guess that agrees with the request for longest, if any does for longer than the slot itself. Raises BadRequest."""
+        """Go on from what was fed for the request's window, or from the guess that agrees with it for longest. Raises BadRequest."""
         if session.guesses:
             chords, melody = known_values(request)
 
@@ -269,6 +308,11 @@ class Scheduler:
                 session.slot, best.slot = best.slot, session.slot
                 session.memory = best.memory
         self._drop_guesses(session)
+        hop, controls = session.hop, controls_of(request)
+        if hop is not None and hop.memory.controls == controls != session.memory.controls:
+            session.slot, hop.slot = hop.slot, session.slot
+            session.memory = hop.memory
+            self._drop_hop(session)
 
     def _class_of(self, row: Running) -> int:
         """The smallest bucket of fed positions that holds what the row must feed, else the largest."""
@@ -299,7 +343,9 @@ class Scheduler:
         request, memory = row.progress.request, row.progress.memory
         del self._running[request.session]
         if row.progress.done and not self._offline:
-            self._sessions[request.session].ahead = guesses(request, memory)
+            session = self._sessions[request.session]
+            session.ahead = guesses(request, memory)
+            self._prepare_hop(session, request)
         return PlanReply(
             session=request.session,
             seq=request.seq,

@@ -6,16 +6,18 @@ from pathlib import Path
 from inference.planner import Bucket
 
 ROWS = (1, 2, 4, 8, 16)
+NUMBERS = ("float32", "bfloat16")
 
 
 def _buckets() -> tuple[Bucket, ...]:
     """Decode in steps of one and four; feed up to 4 positions (a tick amended or lost) or 64 (a new or evicted session).
 
     By measurement (docs/roofline.md): from four rows on a row costs the same in every bucket, so rows that are only padding are what costs,
-    and more than 16 rows gain nothing. Four decisions a call read a row's keys and values once instead of four times.
+    and more than 16 rows gain nothing. Four decisions a call read a row's keys and values once instead of four times. Of 64 positions two
+    rows at most: four take longer than anybody should wait for one call, and are mostly padding.
     """
     decode = [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
-    feed = [Bucket(rows, positions, 1) for positions in (4, 64) for rows in (1, 4)]
+    feed = [Bucket(rows, positions, 1) for positions, most in ((4, 4), (64, 2)) for rows in (1, most)]
     return tuple(decode + feed)
 
 
@@ -25,6 +27,7 @@ class EngineSettings:
 
     slots: int  # sessions with keys and values at hand; more sessions are served, with a prefill each time
     buckets: tuple[Bucket, ...]
+    numbers: str | None = None  # of weights, keys and values; None: float32 on a CPU, bfloat16 on accelerators
 
 
 # Eight frames a call: a live plan that arrives meanwhile waits for no more than those.

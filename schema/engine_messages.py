@@ -91,7 +91,7 @@ class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compiles_after_ready: int
     rss_bytes: int
     utilisation: float = 0.0  # share of the last second in which the device computed
-    wait_p90_ms: float = 0.0  # of the last second's live requests, from arrival to first call
+    wait_p90_ms: float = 0.0  # nine of ten of the last second's live requests waited no longer, all pauses together
 
 
 class PlanCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="plan"):

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from flax import nnx
@@ -30,6 +29,7 @@ from inference.errors import WorkerProblem
 from inference.loop import Resident, answer
 from inference.model import build
 from inference.planner import Bucket, Progress, SlotMemory
+from inference.settings import LIVE, NUMBERS, EngineSettings
 from schema.client_messages import Settings
 from schema.engine_messages import PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms
@@ -104,14 +104,17 @@ class _Seen:
 class Bench:
     """Both paths over the same weights."""
 
-    def __init__(self, checkpoint: Path) -> None:
-        self.resident = prepare(checkpoint)
+    def __init__(self, checkpoint: Path, numbers: str | None = None) -> None:
+        """`numbers` are those of the served path; the plain one is float32, whose plans it is compared with."""
+        self.resident = prepare(checkpoint, live=EngineSettings(LIVE.slots, LIVE.buckets, numbers))
+        assert isinstance(self.resident.engine, Engine), "prepared from a checkpoint"
+        self.dtype = self.resident.engine.dtype
         self.rss_bytes = rss_bytes()
         manifest, weights = load(checkpoint)
         self.manifest = manifest
         self.parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
         shapes = [Bucket(batch, positions, LOOKAHEAD_FRAMES + 1) for batch in BATCHES for positions in PLAIN_POSITIONS]
-        self._plain = Engine(manifest.sizes, weights, slots=max(BATCHES), buckets=shapes)
+        self._plain = Engine(manifest.sizes, weights, slots=max(BATCHES), buckets=shapes, numbers="float32")
         self._plain.warm_up()
         self._book = build(manifest.sizes)
         state = nnx.state(self._book)
@@ -233,6 +236,7 @@ def table(report: EngineReport) -> Table:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT, help="model to measure (default: the shipped one)")
+    parser.add_argument("--numbers", choices=NUMBERS, help="of the served path (default: float32 on a CPU, else bfloat16)")
     parser.add_argument("--rounds", type=int, default=160, help="frames to replay per case (default: %(default)s)")
     parser.add_argument("--data", type=Path, help="folder with pop909: replay its held-out melodies instead of the small fixtures")
     parser.add_argument("--json", type=Path, help="write the report here")
@@ -250,7 +254,7 @@ def run(arguments: argparse.Namespace) -> int:
     use_compilation_cache(compilation_cache())
     try:
         tunes = melodies(arguments.data)
-        bench = Bench(arguments.checkpoint)
+        bench = Bench(arguments.checkpoint, arguments.numbers)
     except (CorpusProblem, DamagedCheckpoint, NoTunes, WorkerProblem) as problem:
         print(f"sideman bench engine: {problem}", file=sys.stderr)
         return 2
@@ -266,7 +270,7 @@ def run(arguments: argparse.Namespace) -> int:
         parameters=bench.parameters,
         devices=", ".join(sorted({str(device.device_kind) for device in jax.devices()})),
         slots=bench.resident.engine.slots,
-        bytes_per_slot=bytes_per_slot(bench.manifest.sizes, jnp.dtype(jnp.float32)),
+        bytes_per_slot=bytes_per_slot(bench.manifest.sizes, bench.dtype),
         worker_rss_bytes=bench.rss_bytes,
         half_frame_ms_at_120_bpm=frame_budget_ms(120.0) / 2,
         cases=cases,

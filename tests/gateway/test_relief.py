@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.jam import Jam, Planned
 from gateway.planning import Situation
-from gateway.relief import THRESHOLDS_MS, Level, Relief, is_spared, relieved
+from gateway.relief import LAG_WEIGHT, THRESHOLDS_MS, Level, Relief, is_spared, pressure, relieved
 from schema.client_messages import Settings
 from schema.plan import ChordPlan
 
@@ -29,7 +29,7 @@ def climb(relief, pressure_ms, seconds, start=0.0):
 
 def test_without_pressure_nothing_is_spared():
     relief = Relief()
-    assert climb(relief, 24.9, 60.0) is Level.NONE
+    assert climb(relief, 54.9, 60.0) is Level.NONE
     assert not relief.refuses_new
     assert not is_spared(Level.NONE, situation(15))
 
@@ -53,18 +53,24 @@ def test_a_short_burst_changes_nothing_and_relief_goes_after_ten_quiet_seconds()
     relief.observe(500.0, 0.9)
     assert climb(relief, 500.0, 1.0, start=1.0) is Level.PACED
     assert climb(relief, 0.0, 9.8, start=2.1) is Level.PACED
-    relief.observe(30.0, 12.0)  # neither more nor less is needed: the ten seconds begin anew
+    relief.observe(60.0, 12.0)  # neither more nor less is needed: the ten seconds begin anew
     assert climb(relief, 0.0, 9.8, start=12.1) is Level.PACED
     relief.observe(0.0, 22.2)
     assert relief.level is Level.NONE
 
 
+def test_pressure_is_the_worst_worker_or_the_gateways_own_delay_which_counts_double():
+    assert pressure([], 0.0) == 0.0
+    assert pressure([10.0, 40.0], 15.0) == 40.0
+    assert pressure([10.0, 40.0], 25.0) == LAG_WEIGHT * 25.0
+
+
 @given(st.lists(st.tuples(st.floats(0.01, 3.0), st.floats(0, 200)), max_size=60))
 def test_the_level_moves_by_one_and_never_within_a_second(steps):
     relief, now, changed_at = Relief(), 0.0, -10.0
-    for pause, pressure in steps:
+    for pause, pressure_ms in steps:
         now, before = now + pause, relief.level
-        relief.observe(pressure, now)
+        relief.observe(pressure_ms, now)
         assert abs(relief.level - before) <= 1
         if relief.level != before:
             assert now - changed_at >= 1.0 or before == Level.NONE

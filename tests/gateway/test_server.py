@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.errors import NoSuchAddress, PortInUse
-from gateway.relief import Level
+from gateway.relief import THRESHOLDS_MS, Level
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
 from schema import codes
@@ -82,7 +82,7 @@ async def test_under_load_newcomers_wait_outside_and_players_play_on(open_house)
         assert isinstance(await player.ask(Tick(1, 0)), Plan)
         await listener.hello()
         assert await listener.ask(Tick(1, 0)) == Keep(1, "listening")
-        house.worker.wait_p90_ms = 50.0
+        house.worker.wait_p90_ms = THRESHOLDS_MS[Level.SHORT]
         await house.until(lambda: house.metric("relief_level") == Level.SHORT)
         answers = [await player.ask(Tick(seq, seq - 1)) for seq in range(2, 6)]
         assert [isinstance(answer, Plan) for answer in answers] == [False, True, False, True]

@@ -55,15 +55,15 @@ def test_guesses_take_no_slot_from_a_session():
     assert device.scheduler.slots_used == 2
 
 
-def test_there_is_nothing_to_guess_where_the_window_hops_or_without_a_step_bucket():
-    """The keys of the hopped window would all be others."""
+def test_nothing_is_guessed_where_the_window_hops_or_without_a_step_bucket():
+    """The keys of the hopped window are all others."""
     device = Device()
     jam = Jam("a", history=247)
     request = asked(jam)
     assert window_start(request.first_frame + 1, 8) > request.window_start == 0
     device.scheduler.add(request, 0.0)
     device.drain()
-    assert device.scheduler.look_ahead() is None
+    assert device.scheduler._step_of_guesses() is None
     other = Device(buckets=(Bucket(1, 16, 4), Bucket(1, 1, 4)))
     other.scheduler.add(asked(Jam("a")), 0.0)
     other.drain()
@@ -75,3 +75,50 @@ def test_nothing_is_guessed_about_whole_melodies():
     device.scheduler.add(whole_melody("a", [60] * 5), 0.0)
     device.drain()
     assert device.scheduler.look_ahead() is None
+
+
+def hopping(device, jam, frames, *, ahead):
+    """Replies of that many frames, each checked; the last request of each."""
+    found = []
+    for _ in range(frames):
+        request = asked(jam, Move(commit=2, open=True))
+        device.scheduler.add(request, 0.0)
+        (reply,) = device.drain()
+        assert unpack_values(reply.chords) == plan_by_hand(request)
+        jam.hear(unpack_values(reply.chords))
+        found.append((request, reply))
+        if ahead:
+            idle(device)
+    return found
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_the_history_behind_a_hop_is_fed_before_the_window_hops(ahead):
+    """Then the hop costs what any other frame costs; without idle time before it, all of the history is fed when it is asked for."""
+    device, jam = Device(slots=6), Jam("a", history=236)
+    found = hopping(device, jam, 20, ahead=ahead)
+    (hop,) = [reply for (request, reply), (before, _) in zip(found[1:], found, strict=False) if request.window_start > before.window_start]
+    assert (hop.reused > 0.9) == ahead
+    assert (hop.reused == 0.0) == (not ahead)
+    fed = sum(rows for bucket, rows in device.engine.calls if bucket.positions == 16)
+    assert 12 <= fed <= 12 + 16 + 4  # chunks of the history: once in either window, and what is committed and known now and then
+    assert device.scheduler.slots_used == 1
+
+
+def test_a_busy_device_feeds_what_will_be_needed_but_guesses_nothing():
+    device, jam = Device(slots=6), Jam("a", history=236)
+    hopping(device, jam, 2, ahead=False)
+    assert device.scheduler.look_ahead(guess=False).bucket.positions == 16
+    other = Device(slots=6)
+    hopping(other, Jam("a", history=20), 2, ahead=False)
+    assert other.scheduler.look_ahead(guess=False) is None
+    assert other.scheduler.look_ahead() is not None
+
+
+def test_a_window_fed_ahead_takes_no_slot_from_a_session():
+    device, jam = Device(slots=2), Jam("a", history=240)
+    hopping(device, jam, 2, ahead=True)
+    hopping(device, Jam("b", history=9), 1, ahead=False)
+    hopping(device, Jam("c", history=9), 1, ahead=False)
+    assert device.scheduler.slots_used == 2
+    hopping(device, jam, 8, ahead=True)
