@@ -41,28 +41,36 @@ OVERVIEW = Page(
             "percentunit",
             limit=0.01,
             number=True,
-            width=6,
+            width=5,
+        ),
+        Panel(
+            "Error budget left",
+            "Of the 1 % of plans that may fail in 30 days, how much is left; of all gateways and models, whatever is chosen above.",
+            (Query("sideman:error_budget_left:ratio30d", "left"),),
+            "percentunit",
+            number=True,
+            width=4,
         ),
         Panel(
             "Sessions",
             "Players connected now, and seats.",
             (Query(f"sum(sideman_sessions{{{GATEWAY}}})", "sessions"), Query(f"sum(sideman_seats{{{GATEWAY}}})", "seats")),
             number=True,
-            width=6,
+            width=5,
         ),
         Panel(
             "Workers ready",
             "Workers that are connected and ready, and those the gateways were told of.",
             (Query(f"sum(sideman_workers_ready{{{GATEWAY}}})", "ready"), Query(f"sum(sideman_workers{{{GATEWAY}}})", "told of")),
             number=True,
-            width=6,
+            width=5,
         ),
         Panel(
             "Gateways",
             "Gateways that answer, by version.",
             (Query(f"sum by (version) (sideman_build_info{{{GATEWAY}}})", "{{version}}"),),
             number=True,
-            width=6,
+            width=5,
         ),
         Panel(
             "Round trip against the frame",
@@ -70,6 +78,15 @@ OVERVIEW = Page(
             (
                 *quantiles("sideman_round_trip_budget_ratio", MODEL, percents=(50, 95, 99), name="client"),
                 *quantiles("sideman_answer_budget_ratio", MODEL, percents=(95,), name="gateway"),
+            ),
+            limit=1.0,
+        ),
+        Panel(
+            "Round trip by model",
+            "The same at the 95th percentile, by model: a large one may be late where a small one is not.",
+            (
+                *quantiles("sideman_round_trip_budget_ratio", MODEL, ("model",), percents=(95,), name="client"),
+                *quantiles("sideman_answer_budget_ratio", MODEL, ("model",), percents=(95,), name="gateway"),
             ),
             limit=1.0,
         ),
@@ -119,6 +136,15 @@ OVERVIEW = Page(
             "Relief: 0 nothing, 1 every second plan of who holds plenty, 2 of everybody, and newcomers wait outside, 3 and 4 most plans.",
             (Query(f"max by (instance) (sideman_relief_level{{{GATEWAY}}})", "{{instance}}"),),
             limit=2.0,
+        ),
+        Panel(
+            "Budget burns",
+            "How fast the error budget is used up: at 1 it lasts for exactly 30 days. Pages: 14.4 for an hour, 6 for six hours.",
+            (
+                Query("sideman:failed_plans:ratio_rate1h / 0.01", "of the last hour"),
+                Query("sideman:failed_plans:ratio_rate6h / 0.01", "of the last six hours"),
+            ),
+            limit=6.0,
         ),
         Panel(
             "Frames without a plan",

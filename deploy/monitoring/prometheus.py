@@ -76,7 +76,9 @@ class Api:
 def running(folder: Path, jobs: Mapping[str, Sequence[tuple[str, Labels]]], *, interval: str = "1s", port: int = 0) -> Iterator[Api]:
     """A Prometheus that has scraped every target once; `jobs` names addresses and the labels they get. Raises NoPrometheus."""
     port = port or _free_port()
-    (folder / "prometheus.yaml").write_text(config(jobs, interval))
+    rules = folder / RULES.name
+    rules.write_text(RULES.read_text().replace("interval: 30s", f"interval: {interval}"))  # a minute of players is short
+    (folder / "prometheus.yaml").write_text(config(jobs, interval, rules))
     command = [
         program(),
         f"--config.file={folder}/prometheus.yaml",
@@ -102,9 +104,9 @@ def program() -> str:
     return found
 
 
-def config(jobs: Mapping[str, Sequence[tuple[str, Labels]]], interval: str) -> str:
+def config(jobs: Mapping[str, Sequence[tuple[str, Labels]]], interval: str, rules: Path) -> str:
     """What Prometheus is told."""
-    text = CONFIG.format(interval=interval, rules=RULES)
+    text = CONFIG.format(interval=interval, rules=rules)
     for job, targets in jobs.items():
         text += JOB.format(job=job)
         for address, labels in targets:

@@ -65,6 +65,12 @@ def test_every_series_in_the_dashboards_is_a_documented_one():
     assert named <= DOCUMENTED
 
 
+def test_every_recorded_series_in_the_dashboards_is_one_that_the_rules_record():
+    named = set().union(*(re.findall(r"sideman:[\w:]+", query.expression) for _, panel in PANELS for query in panel.queries))
+    assert named
+    assert named <= {rule["record"] for rule in RULES if "record" in rule}
+
+
 def test_every_series_is_in_a_dashboard_or_in_an_alert():
     """What nobody looks at need not be counted; these are for reading by hand."""
     shown = set().union(*(series_in(query.expression) for _, panel in PANELS for query in panel.queries))
