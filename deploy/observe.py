@@ -1,7 +1,7 @@
 """`make observe`: gateway, worker, Prometheus and a minute of players on this machine, and where to look. Shell.
 
-The same stack as `compose.yaml`, as plain processes; Grafana, which Debian does not have, is left out, so the dashboards' queries are
-shown as links into Prometheus' own pages, and as text.
+The same stack as `compose.yaml`, as plain processes; Grafana, which Debian does not have, is left out, so the dashboards' panels are
+shown on a page of Prometheus, and as text.
 """
 
 import argparse
@@ -13,30 +13,19 @@ import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlencode
 
+from deploy.monitoring.console import NAME, console
 from deploy.monitoring.overview import OVERVIEW
 from deploy.monitoring.pages import PAGES
-from deploy.monitoring.panels import Page, filled
 from deploy.monitoring.prometheus import Api, NoPrometheus, program, running
 from deploy.monitoring.reading import diagnose, read, told
 from sideman import serve
 from sideman.paths import SHIPPED_CHECKPOINTS
 
 WINDOW = "20s"
-RANGE = "3m"
 WARM_UP_S = 4.0
 LOOK_S = 0.5
 LEAVING_S = 4.0  # of the generator, after the last tick
-
-
-def links(page: Page, prometheus: Api) -> str:
-    """The page's panels, one after the other, in Prometheus' own graphs."""
-    asked: dict[str, str] = {}
-    for number, query in enumerate(query for panel in page.panels for query in panel.queries):
-        graph = {"expr": filled(query.expression, WINDOW), "tab": "0", "range_input": RANGE}
-        asked |= {f"g{number}.{name}": value for name, value in graph.items()}
-    return f"{prometheus.url}/graph?{urlencode(asked)}"
 
 
 async def observe(arguments: argparse.Namespace) -> None:
@@ -51,7 +40,7 @@ async def observe(arguments: argparse.Namespace) -> None:
         jobs: dict[str, list[tuple[str, dict[str, str]]]] = {job: [(url.removeprefix("http://"), {})] for job, url in addresses.items()}
         with (
             tempfile.TemporaryDirectory(prefix="sideman-observe-") as folder,
-            running(Path(folder), jobs, port=arguments.port) as prometheus,
+            running(Path(folder), jobs, port=arguments.port, consoles={NAME: console(PAGES, WINDOW)}) as prometheus,
         ):
             print(
                 f"observe: {arguments.sessions} players at {address.url} for {arguments.seconds:g} s; Prometheus: {prometheus.url}",
@@ -92,10 +81,8 @@ async def _watch_one(metrics: str) -> None:
 
 async def _tell(prometheus: Api) -> None:
     reading = await asyncio.to_thread(read, OVERVIEW, prometheus.now, WINDOW)
-    print(f"\nThe overview now (of the last {WINDOW}):\n{told(reading)}\nWhat its table says: {diagnose(reading)}\n\nIn Prometheus:")
-    for page in PAGES:
-        print(f"  {page.title}: {links(page, prometheus)}")
-    print(f"  alerts: {prometheus.url}/alerts", flush=True)
+    print(f"\nThe overview now (of the last {WINDOW}):\n{told(reading)}\nWhat its table says: {diagnose(reading)}")
+    print(f"\nEvery panel of the dashboards: {prometheus.url}/consoles/{NAME}\nAlerts: {prometheus.url}/alerts", flush=True)
 
 
 async def _until_stopped(url: str, prometheus: Api) -> None:

@@ -73,17 +73,31 @@ class Api:
 
 
 @contextmanager
-def running(folder: Path, jobs: Mapping[str, Sequence[tuple[str, Labels]]], *, interval: str = "1s", port: int = 0) -> Iterator[Api]:
-    """A Prometheus that has scraped every target once; `jobs` names addresses and the labels they get. Raises NoPrometheus."""
+def running(
+    folder: Path,
+    jobs: Mapping[str, Sequence[tuple[str, Labels]]],
+    *,
+    interval: str = "1s",
+    port: int = 0,
+    consoles: Mapping[str, str] | None = None,
+) -> Iterator[Api]:
+    """A Prometheus that has scraped every target once; `jobs` names addresses and the labels they get.
+
+    `consoles` are pages that it serves below /consoles/, by name. Raises NoPrometheus.
+    """
     port = port or _free_port()
     rules = folder / RULES.name
     rules.write_text(RULES.read_text().replace("interval: 30s", f"interval: {interval}"))  # a minute of players is short
     (folder / "prometheus.yaml").write_text(config(jobs, interval, rules))
+    (folder / "consoles").mkdir()
+    for name, page in (consoles or {}).items():
+        (folder / "consoles" / name).write_text(page)
     command = [
         program(),
         f"--config.file={folder}/prometheus.yaml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.console.templates={folder}/consoles",
         "--log.level=warn",
     ]
     with (folder / "prometheus.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process:

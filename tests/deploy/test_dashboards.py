@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 from matplotlib.image import imread
 
+from deploy.monitoring.console import console
 from deploy.monitoring.dashboards import FOLDER, built
 from deploy.monitoring.draw import draw
 from deploy.monitoring.pages import PAGES, SESSION
@@ -83,7 +84,7 @@ def test_every_series_is_in_a_dashboard_or_in_an_alert():
 async def test_every_query_returns_data_after_a_load(tmp_path):
     async with house(tmp_path) as service:
         jobs = {"sideman-gateway": [(service.gateway, {})], "sideman-worker": [(service.worker, {})]}
-        with running(tmp_path, jobs) as prometheus:
+        with running(tmp_path, jobs, consoles={"x.html": console(PAGES, WINDOW)}) as prometheus:
 
             async def watch(session):
                 request = urllib.request.Request(f"http://{service.gateway}/watch/{session}", method="POST")
@@ -98,6 +99,9 @@ async def test_every_query_returns_data_after_a_load(tmp_path):
                 for query in panel.queries
                 if not await asyncio.to_thread(prometheus.now, filled(query.expression, WINDOW))
             ]
+            answer = await asyncio.to_thread(urllib.request.urlopen, f"{prometheus.url}/consoles/x.html")
+            with answer:
+                assert answer.read().decode() == console(PAGES, WINDOW)
             for page in PAGES:
                 picture = tmp_path / f"{page.uid}.png"
                 moments = {"start": time.time() - SECONDS, "end": time.time()}

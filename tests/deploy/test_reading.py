@@ -1,19 +1,16 @@
 """Reading a dashboard: lines by their names, and the table at the top of the overview row by row."""
 
+import re
+from html import unescape
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
+from deploy.monitoring.console import console
 from deploy.monitoring.overview import OVERVIEW
 from deploy.monitoring.pages import PAGES
 from deploy.monitoring.panels import Page, Panel, Query, filled
 from deploy.monitoring.reading import diagnose, read, told, written
-from deploy.observe import links
-
-
-class Here(str):
-    """What `links` wants of a Prometheus."""
-
-    url = "http://here"
-
 
 WELL = {panel.title: {} for panel in OVERVIEW.panels} | {
     "Plans that failed": {"failed": 0.002},
@@ -73,8 +70,9 @@ def test_a_reading_is_a_line_a_panel():
     assert "failed 0.2 %" in told(WELL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.uid)
-def test_a_link_into_prometheus_has_every_query_of_the_page(page):
-    address = links(page, Here())
-    assert address.startswith("http://here/graph?g0.expr=")
-    assert address.count(".expr=") == sum(len(panel.queries) for panel in page.panels)
+def test_the_console_leads_to_every_query_of_every_panel_and_holds_no_instruction_for_prometheus():
+    page = console(PAGES, "20s")
+    links = re.findall(r'href="(\.\./graph\?[^"]+)"', page)
+    asked = [query for link in links for name, query in parse_qsl(urlsplit(unescape(link)).query) if name.endswith(".expr")]
+    assert asked == [filled(query.expression, "20s") for page in PAGES for panel in page.panels for query in panel.queries]
+    assert "{{" not in page
