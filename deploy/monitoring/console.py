@@ -21,9 +21,6 @@ def console(pages: Sequence[Page], rate_interval: str) -> str:
         parts.append(f"<h1>{escape(page.title)}</h1>\n<ul>")
         for panel in page.panels:
             parts.append(f'<li><a href="{escape(link(panel, rate_interval))}">{escape(panel.title)}</a>: {escape(panel.meaning)}')
-            f'<li><a href="{escape(link(panel, rate_interval))}">{escape(panel.title)}</a>: {escape(panel.meaning)}'
-            for panel in page.panels
-        ]
         parts.append("</ul>")
     parts.append('<p><a href="../alerts">Alerts</a></p></html>')
     return "\n".join(parts) + "\n"
