@@ -9,6 +9,7 @@
  */
 
 import { EventOutOfOrder } from "./errors.ts";
+import { Frames, type Sounding } from "./frames.ts";
 import { NO_CHORD } from "./generated/chords.ts";
 import {
   type Applied,
@@ -29,17 +30,8 @@ import {
 
 const MAX_JUMP_FRAMES = 256; // T4
 const MAX_TICK_EVENTS = 64;
+const REPORTED_EVENTS = 256; // kept at most: a jam may last for hours
 const PLANS_BEGIN_FRAMES = 4; // from the first plan's first frame to the end of the initial silence (P7)
-
-/** What one frame sounds: `struck` if the chord begins here, else it sounds on. */
-export interface Sounding {
-  readonly frame: number;
-  readonly symbol: string;
-  readonly pitches: readonly number[];
-  readonly struck: boolean;
-  readonly planned: boolean; // false: no plan says anything about this frame, so the running chord continues (P5)
-  readonly late: boolean; // the plan made for this frame was due and not there when it began
-}
 
 /** A note of the melody over the frames [start, end); `end` is null while it sounds. */
 export interface Note {
@@ -79,7 +71,7 @@ export class Jam {
   barLine = 0;
   plan: Plan | null = null;
   warmStart: readonly SymbolRun[] = []; // never sounds: for the gateway that has to go on (P10, H8)
-  readonly frames: Sounding[] = []; // every frame that has begun, from frame 0
+  readonly frames = new Frames(); // every frame that has begun, from frame 0
   readonly melody: Note[] = [];
   lateFrames = 0;
   #events: NoteEvent[] = [];
@@ -106,7 +98,7 @@ export class Jam {
     jam.lateFrames = kept.lateFrames;
     for (const { start, length, symbol, pitches, onset } of kept.chords) {
       for (let frame = start; frame < start + length; frame++) {
-        jam.frames.push({ frame, symbol, pitches, struck: onset && frame === start && symbol !== NO_CHORD, planned: true, late: false });
+        jam.frames.push({ symbol, pitches, struck: onset && frame === start && symbol !== NO_CHORD, planned: true, late: false });
       }
     }
     for (const { start, length, pitch } of kept.melody) jam.melody.push({ start, end: start + length, pitch });
@@ -183,7 +175,7 @@ export class Jam {
       else if (sounding.struck || sounding.symbol !== (this.frames.at(-2)?.symbol ?? NO_CHORD)) this.#strayedFrame = sounding.frame;
       if (sounding.late) this.lateFrames += 1;
     }
-    return this.frames[frame] as Sounding; // the loop just made it
+    return this.frames.get(frame) as Sounding; // the loop just made it
   }
 
   /** What the frames that have not begun yet, up to `until`, will sound if no other plan comes. Decides nothing. */
@@ -218,6 +210,7 @@ export class Jam {
     };
     this.#carried = [];
     this.#unsentIndex = due;
+    if (due > REPORTED_EVENTS) this.#forgetReported(frame);
     this.#lastTick = message;
     this.#nextSeq += 1;
     return message;
@@ -316,9 +309,17 @@ export class Jam {
     return index;
   }
 
+  /** Events before `frame` will never be reported again: `history` brings those from its own frame on, and that is a later one (H7). */
+  #forgetReported(frame: number): void {
+    const kept = this.#events.findIndex((event, index) => index >= this.#unsentIndex || event.frame >= frame);
+    const count = kept < 0 ? this.#events.length : kept;
+    this.#events.splice(0, count);
+    this.#unsentIndex -= count;
+  }
+
   #changes(frame: number): boolean {
-    const here = this.frames[frame];
-    return frame === 0 || here === undefined || here.struck || here.symbol !== this.frames[frame - 1]?.symbol;
+    const here = this.frames.get(frame);
+    return frame === 0 || here === undefined || here.struck || here.symbol !== this.frames.get(frame - 1)?.symbol;
   }
 
   /** The plan from `frame + 1` on, as it will sound; null if it has nothing more to say. */
@@ -326,7 +327,7 @@ export class Jam {
     const plan = this.plan;
     if (plan === null || endFrame(plan) <= frame + 1) return null;
     const chords: SymbolRun[] = [];
-    let running = this.frames[frame]?.symbol ?? NO_CHORD;
+    let running = this.frames.get(frame)?.symbol ?? NO_CHORD;
     for (const run of plan.chords) {
       const start = Math.max(run.start, frame + 1);
       const length = run.start + run.length - start;

@@ -71,7 +71,7 @@ test("H1 after a lost connection settings and history are sent, and ticks go on"
   gateway.last.end(1006);
   expect(client.state).toBe("reconnecting");
   expect(client.sendTick(1)).toBeNull();
-  expect(client.jam.frames[1]?.symbol).toBe("C");
+  expect(client.jam.frames.get(1)?.symbol).toBe("C");
   await comeBack();
   expect(gateway.last.sent.slice(1)).toMatchObject([
     { type: "configure", bpm: 96 },

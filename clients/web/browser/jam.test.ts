@@ -32,7 +32,12 @@ afterAll(async () => {
   await service?.stop();
 });
 
-async function open(options: Parameters<Browser["newContext"]>[0] = {}, hash = "#bpm=120&silence_beats=4"): Promise<void> {
+/** `before` runs in the page before the app does. */
+async function open(
+  options: Parameters<Browser["newContext"]>[0] = {},
+  hash = "#bpm=120&silence_beats=4",
+  before?: () => void,
+): Promise<void> {
   context = await browser.newContext({ viewport: { width: 1280, height: 720 }, colorScheme: "dark", ...options });
   page = await context.newPage();
   problems = [];
@@ -41,6 +46,7 @@ async function open(options: Parameters<Browser["newContext"]>[0] = {}, hash = "
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("request", (request) => addresses.push(request.url()));
   await plugInKeyboard(page);
+  if (before !== undefined) await page.addInitScript(before);
   await page.addInitScript(() => localStorage.setItem("sideman.visited", "1"));
   await page.goto(service.url + hash);
   await page.waitForFunction(() => window.sideman?.store.state.connection === "open");
@@ -76,6 +82,14 @@ async function untilChords(): Promise<void> {
   });
 }
 
+/** Keys that were lit by a chord: for which moment the picture was drawn, for which the one before, and when the chord was due. */
+interface LightChange {
+  readonly drawnBeforeS: number;
+  readonly drawnForS: number;
+  readonly dueS: number;
+  readonly wasSeenFalling: boolean;
+}
+
 describe("a jam", () => {
   test("thirty seconds: chords come, fall, sound and light their keys on time, and the files of it can be read", async () => {
     await open({}, "#bpm=120&silence_beats=4&density=lively");
@@ -87,18 +101,23 @@ describe("a jam", () => {
     const seen = await lightsSeen();
     const state = await page.evaluate(() => {
       const { jam, grid } = window.sideman.performer;
-      const changes = jam.frames.filter((each) => each.struck).map((each) => each.frame);
+      const changes = [...jam.frames].filter((each) => each.struck).map((each) => each.frame);
       return { frames: jam.frames.length, changes, originS: grid?.originS ?? 0, notes: jam.melody.length, late: jam.lateFrames };
     });
     expect(state.frames).toBeGreaterThanOrEqual(29 / 0.125);
     expect(state.notes).toBeGreaterThanOrEqual(20);
     expect(state.changes.length).toBeGreaterThanOrEqual(2); // each session has a seed of its own, and some like to stay on a chord
     expect(seen.length).toBeGreaterThanOrEqual(2);
-    const off = seen.map((each) => Math.abs(each.drawnForS - each.dueS)).toSorted((a, b) => a - b);
-    expect(off[Math.floor(off.length / 2)]).toBeLessThan(0.02);
+    // Lit in the first picture that is drawn for a moment at or after its own, however many pictures a busy machine leaves out; and
+    // pictures come every 17 ms where it leaves none out, so that is within 20 ms.
+    const early = seen.filter((each) => each.drawnForS < each.dueS - 0.001);
+    const late = seen.filter((each) => each.drawnBeforeS >= each.dueS + 0.001);
+    expect({ early, late }).toEqual({ early: [], late: [] });
+    console.log(`lit keys: ${seen.map((each) => Math.round((each.drawnForS - each.dueS) * 1000)).join(", ")} ms after their time`);
     const fell = seen.filter((each) => each.wasSeenFalling).length;
     expect(fell).toBeGreaterThanOrEqual(seen.length - 1);
 
+    expect(addresses.some((address) => address.endsWith(".bin"))).toBe(true); // the page's own planner, in idle time
     await page.getByRole("button", { name: "Stop" }).click();
     await checkFiles(state.changes.length);
     expect(problems).toEqual([]);
@@ -108,7 +127,8 @@ describe("a jam", () => {
   async function watchLights(): Promise<void> {
     await page.evaluate(() => {
       const { sideman } = window;
-      const changes: { drawnForS: number; dueS: number; wasSeenFalling: boolean }[] = [];
+      const changes: LightChange[] = [];
+      let beforeS = 0;
       const falling = new Set<number>();
       let lit = "";
       const look = () => {
@@ -121,12 +141,14 @@ describe("a jam", () => {
           if (key !== lit && key !== "") {
             const span = chords.find((each) => each.start <= position && position < each.end);
             const first =
-              span === undefined ? undefined : sideman.performer.jam.frames.findLast((each) => each.frame <= position && each.struck);
+              span === undefined ? undefined : [...sideman.performer.jam.frames].findLast((each) => each.frame <= position && each.struck);
             if (first !== undefined) {
-              changes.push({ drawnForS: nowS, dueS: grid.timeS(first.frame), wasSeenFalling: falling.has(first.frame) });
+              const dueS = grid.timeS(first.frame);
+              changes.push({ drawnBeforeS: beforeS, drawnForS: nowS, dueS, wasSeenFalling: falling.has(first.frame) });
             }
           }
           lit = key;
+          beforeS = nowS;
         }
         requestAnimationFrame(look);
       };
@@ -135,10 +157,8 @@ describe("a jam", () => {
     });
   }
 
-  function lightsSeen(): Promise<{ drawnForS: number; dueS: number; wasSeenFalling: boolean }[]> {
-    return page.evaluate(
-      () => (window as unknown as { lightChanges: { drawnForS: number; dueS: number; wasSeenFalling: boolean }[] }).lightChanges,
-    );
+  function lightsSeen(): Promise<LightChange[]> {
+    return page.evaluate(() => (window as unknown as { lightChanges: LightChange[] }).lightChanges);
   }
 
   async function saved(button: string): Promise<Buffer> {
@@ -180,7 +200,7 @@ describe("a jam", () => {
       const { jam } = window.sideman.performer;
       const lastPlanned = jam.frames.findLastIndex((each) => each.planned);
       return {
-        isWhole: jam.frames.every((each, index) => each.frame === index),
+        isWhole: [...jam.frames].every((each, index) => each.frame === index),
         alone: jam.frames.slice(from).filter((each) => !each.planned).length > 8,
         silent: jam.frames.slice(from).filter((each) => !each.planned && each.symbol === "N").length,
         resumed: lastPlanned >= jam.frames.length - 8,
@@ -190,8 +210,8 @@ describe("a jam", () => {
     expect(heard).toEqual({ isWhole: true, alone: true, silent: 0, resumed: true, reconnects: 1 });
   }, 90_000);
 
-  test("a reload interrupts no jam: it can be gone on with where it was", async () => {
-    await open();
+  test("a reload interrupts no jam: it can be gone on with where it was; who saves data has no planner fetched for it", async () => {
+    await open({}, undefined, () => Object.defineProperty(navigator, "connection", { value: { saveData: true } }));
     await page.evaluate(() => window.sideman.openMidi());
     await page.keyboard.press("Space");
     await page.waitForFunction(() => window.sideman.store.state.phase === "armed");
@@ -212,6 +232,7 @@ describe("a jam", () => {
     expect(after.notes).toBeGreaterThanOrEqual(4);
     expect(after.plan).toBeGreaterThan(before.frames);
     expect(after.chord).not.toBe("N");
+    expect(addresses.filter((address) => address.endsWith(".bin"))).toEqual([]);
     expect(problems).toEqual([]);
   }, 60_000);
 

@@ -1,100 +1,157 @@
-/** What the benchmark asks of a page without a server: half an hour of a jam in a few seconds, drawn and given to the audio clock. Shell. */
+/**
+ * The whole app in simulated time, for the benchmark: half an hour of a jam in a minute, with everything that a jam fills. Shell.
+ *
+ * The audio context is an offline one that renders step by step and so is the clock; it comes from a frame of its own, so that the
+ * app takes it for a live one. The gateway is a socket that plans the same four chords for ever.
+ */
 
-import { FRAMES_PER_BEAT, Jam, type Plan } from "sideman-client";
-import { AudioClock } from "../src/clock.ts";
-import { Performer, type Session } from "../src/jam/performer.ts";
-import { DEFAULTS } from "../src/settings.ts";
-import { createSound } from "../src/sound/sound.ts";
-import { chordSpans } from "../src/stage/scene.ts";
-import { Stage } from "../src/stage/stage.ts";
-import { soundingAt } from "../src/stage/view.ts";
+import { encode as pack, decode as unpack } from "@msgpack/msgpack";
+import { type ClientMessage, DEFAULT_SETTINGS, type GatewayMessage, type Plan, type Settings } from "sideman-client";
 
-const STEP_S = 0.025;
-const PICTURES_A_SECOND = 10;
+const RATE = 8_000; // half an hour of samples must fit in memory; voices do not care
+const LONGEST_S = 31 * 60;
+const STEP_S = 0.125; // a frame
+const STRETCH_S = 1; // rendered at once, after the app has gone through its steps
+const PICTURE_S = 0.25;
+const NOTE_S = 0.5;
 const SYMBOLS = ["C", "Am7", "F", "G7"] as const;
 const TUNE = [64, 65, 67, 69, 67, 64, 62, 60] as const;
+const LIMITS = { max_message_bytes: 16_384, messages_per_second: 1e6, message_burst: 1e6, max_events_per_tick: 64, history_frames: 1_024 };
 
-/** A gateway that plans the same four chords for ever. */
-class Endless {
-  jam = new Jam({ ...DEFAULTS });
+let nowS = 0;
 
-  sendTick(frame: number): ReturnType<Session["sendTick"]> {
-    const tick = this.jam.tick(frame);
-    this.jam.receive(this.#plan(tick.seq, frame + 1));
-    return tick;
+const realm = document.body.appendChild(document.createElement("iframe"));
+realm.hidden = true;
+const Foreign = (realm.contentWindow as Window & typeof globalThis).OfflineAudioContext;
+
+class SteppedContext extends Foreign {
+  readonly baseLatency = 0;
+  readonly outputLatency = 0;
+  #isRendering = false;
+
+  constructor() {
+    super(1, LONGEST_S * RATE, RATE);
   }
 
-  reset = async () => this.#configured();
-  configure = async () => this.#configured();
-
-  #configured() {
-    return { type: "configured", settings: DEFAULTS, from_frame: 0 } as const;
+  /** The app lives through a stretch of time before it is rendered: what it does then lies in the future of the samples, as always. */
+  override get currentTime(): number {
+    return nowS;
   }
 
-  #plan(seq: number, first: number): Plan {
-    const chords = Array.from({ length: 3 }, (_, index) => {
-      const start = index === 0 ? first : (Math.floor(first / 8) + index) * 8;
-      const symbol = SYMBOLS[Math.floor(start / 8) % 4] as string;
-      return { start, length: (Math.floor(start / 8) + 1) * 8 - start, symbol, pitches: [36, 55, 60, 64], onset: start % 8 === 0 };
+  override get state(): "running" {
+    return "running";
+  }
+
+  override async resume(): Promise<void> {}
+
+  /** Renders up to a moment; it must not lie in what is rendered already. */
+  renderTo(atS: number): Promise<void> {
+    const there = this.suspend(atS);
+    if (this.#isRendering) void super.resume();
+    else void this.startRendering();
+    this.#isRendering = true;
+    return there;
+  }
+}
+
+class PlanningSocket extends EventTarget {
+  binaryType = "arraybuffer";
+  readyState = 0;
+  onopen: ((event: Event) => void) | null = null;
+  onclose: ((event: Event) => void) | null = null;
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  #settings: Settings = DEFAULT_SETTINGS;
+
+  constructor() {
+    super();
+    queueMicrotask(() => {
+      this.readyState = 1;
+      this.onopen?.(new Event("open"));
     });
-    const timing = { gateway_ms: 0, queue_ms: 0, device_ms: 0, steps: 1, reused: 1, batch: 1, unrefined: 0 };
-    return { type: "plan", seq, first_frame: first, committed_until: first + 8, chords, timing };
+  }
+
+  close(): void {}
+
+  send(packet: Uint8Array): void {
+    const message = unpack(packet) as ClientMessage;
+    if (message.type === "hello") {
+      this.#tell({ type: "welcome", session: "page", seed: 7, version: 1, models: ["endless"], settings: this.#settings, limits: LIMITS });
+    } else if (message.type === "configure") {
+      const { type: _, ...change } = message;
+      this.#settings = { ...this.#settings, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value != null)) };
+      this.#tell({ type: "configured", settings: this.#settings, from_frame: 0 });
+    } else if (message.type === "reset") this.#tell({ type: "configured", settings: this.#settings, from_frame: 0 });
+    else if (message.type === "tick") this.#tell(planOf(message.seq, message.frame + 1));
+  }
+
+  #tell(message: GatewayMessage): void {
+    this.onmessage?.(new MessageEvent("message", { data: pack(message, { ignoreUndefined: true }).slice().buffer }));
   }
 }
 
-export interface Simulation {
-  advance(minutes: number): number; // mean milliseconds of a picture
+/** A chord for every two beats. */
+function planOf(seq: number, first: number): Plan {
+  const chords = Array.from({ length: 3 }, (_, index) => {
+    const start = index === 0 ? first : (Math.floor(first / 8) + index) * 8;
+    const symbol = SYMBOLS[Math.floor(start / 8) % 4] as string;
+    return { start, length: (Math.floor(start / 8) + 1) * 8 - start, symbol, pitches: [36, 55, 60, 64], onset: start % 8 === 0 };
+  });
+  const timing = { gateway_ms: 0, queue_ms: 0, device_ms: 0, steps: 1, reused: 1, batch: 1, unrefined: 0 };
+  return { type: "plan", seq, first_frame: first, committed_until: first + 8, chords, timing };
 }
 
-function start(): Simulation {
-  const [stage, fall, strip, hands] = ["stage", "fall", "strip", "hands"].map((id) => document.getElementById(id) as HTMLElement);
-  if (!stage || !fall || !strip || !hands) throw new Error("half_hour.html has all four");
-  const drawn = new Stage({ stage, fall, strip, hands });
-  const context = new OfflineAudioContext(1, 44_100, 44_100);
-  const sound = createSound(context, { assets: "/instruments/" });
-  const session = new Endless();
-  const performer = new Performer(session, sound, { ...DEFAULTS, bpm: 120 });
-  const labels = { computer: new Map<number, string>(), notes: "c" } as const;
-  let nowS = new AudioClock(context).nowS();
-  let note = 0;
-  performer.start(nowS);
-  nowS += 0.2;
+Object.assign(window, { AudioContext: SteppedContext, WebSocket: PlanningSocket });
+Object.defineProperty(navigator, "connection", { value: { saveData: true } }); // the page's own planner stays away
+localStorage.clear();
+localStorage.setItem("sideman.visited", "1");
+location.hash = "bpm=120&silence_beats=2";
+await import("../src/main.ts");
 
-  const picture = () => {
-    const { jam, grid } = performer;
-    const chords = chordSpans(jam.frames, jam.ahead(jam.frames.length + 16), jam.plan?.committed_until ?? 0, jam.frames.length - 64);
-    const pitches = soundingAt(chords, grid?.position(nowS) ?? 0);
-    const view = { nowS, grid, barFrames: 16, barLine: 0, isCounting: true, lookaheadFrames: 16, commitFrames: 8, chords };
-    const more = { notes: performer.performance.notes.slice(-64), showChords: true, calmMotion: false, commitText: "decided below" };
-    drawn.draw({ ...view, ...more }, { player: new Set([TUNE[note % TUNE.length] ?? 60]), agent: new Set(pitches) }, labels);
-  };
-  const play = () => {
-    const previous = TUNE[(note + TUNE.length - 1) % TUNE.length] ?? 60;
-    performer.note({ pitch: previous, velocity: 80, on: false, timeS: nowS, source: "demo" });
-    performer.note({ pitch: TUNE[note % TUNE.length] ?? 60, velocity: 80, on: true, timeS: nowS, source: "demo" });
-    note += 1;
-  };
-  return {
-    advance(minutes) {
-      let [spentMs, pictures] = [0, 0];
-      const steps = Math.round((minutes * 60) / STEP_S);
-      for (let step = 0; step < steps; step++) {
-        nowS += STEP_S;
-        if (step % (FRAMES_PER_BEAT * 5) === 0) play(); // a note each half second
-        performer.advance(nowS);
-        if (step % Math.round(1 / STEP_S / PICTURES_A_SECOND) !== 0) continue;
-        const beganMs = performance.now();
-        picture();
-        spentMs += performance.now() - beganMs;
-        pictures += 1;
-      }
-      return spentMs / pictures;
-    },
-  };
+const app = window.sideman;
+const context = app.context as unknown as SteppedContext;
+let down = -1;
+let note = 0;
+let [nextNoteS, nextPictureS] = [0, 0];
+
+function play(): void {
+  if (down >= 0) app.play({ pitch: down, velocity: 80, on: false, timeS: nowS, source: "demo" });
+  down = TUNE[note++ % TUNE.length] as number;
+  app.play({ pitch: down, velocity: 80, on: true, timeS: nowS, source: "demo" });
+}
+
+/** Goes on with the jam for so many minutes; begins one if there is none. */
+async function advance(minutes: number): Promise<void> {
+  const untilS = nowS + minutes * 60;
+  if (app.performer.phase === "idle") {
+    app.toggle();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  while (nowS < untilS) {
+    const endS = nowS + STRETCH_S;
+    for (; nowS < endS; nowS += STEP_S) step();
+    await context.renderTo(nowS);
+  }
+}
+
+function step(): void {
+  if (nowS >= nextNoteS) {
+    play();
+    nextNoteS += NOTE_S;
+  }
+  app.advance();
+  if (nowS < nextPictureS) return;
+  app.picture.draw();
+  nextPictureS += PICTURE_S;
+}
+
+/** What a jam leaves in memory on purpose, counted. */
+function kept(): Readonly<Record<string, number>> {
+  const { jam, performance: played } = app.performer;
+  return { frames: jam.frames.length, melody: jam.melody.length, notes: played.notes.length };
 }
 
 declare global {
-  var simulation: { start(): Simulation; running: Simulation | undefined };
+  var simulation: { advance(minutes: number): Promise<void>; kept(): Readonly<Record<string, number>> };
 }
 
-globalThis.simulation = { start, running: undefined };
+globalThis.simulation = { advance, kept };

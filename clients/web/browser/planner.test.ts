@@ -66,13 +66,16 @@ interface Told {
 const plansTold = () => page.evaluate(() => (window as unknown as { plans: Told[] }).plans);
 
 /** A host of files, as any web server is: no gateway behind it, the service's rules of what a page may load. */
-async function staticHost(): Promise<{ url: string; host: Server }> {
+async function staticHost(): Promise<{ url: string; host: Server; asked: string[] }> {
+  const asked: string[] = [];
   const host = createServer((request, response) => {
     const name = new URL(request.url ?? "/", "http://page").pathname.slice(1) || "index.html";
+    asked.push(name);
     try {
       const body = readFileSync(BUILT + name);
       const type = TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream";
-      response.writeHead(200, { "content-type": type, "content-security-policy": POLICY }).end(body);
+      const cache = name.endsWith(".bin") ? "public, max-age=31536000, immutable" : "no-cache"; // as the gateway does
+      response.writeHead(200, { "content-type": type, "content-security-policy": POLICY, "cache-control": cache }).end(body);
     } catch {
       response.writeHead(404).end();
     }
@@ -80,18 +83,18 @@ async function staticHost(): Promise<{ url: string; host: Server }> {
   await new Promise<void>((listening) => host.listen(0, "127.0.0.1", listening));
   const address = host.address();
   if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return { url: `http://127.0.0.1:${address.port}/`, host };
+  return { url: `http://127.0.0.1:${address.port}/`, host, asked };
 }
 
 test("where there is no service at all, the page plans by itself, says so, and chords sound", async () => {
-  const { url, host } = await staticHost();
+  const { url, host, asked } = await staticHost();
   try {
     await open(url);
     await page.getByText("A small model in this page plans until it does.").waitFor();
     await jam(8);
     const state = await page.evaluate(() => {
       const { store, client, performer } = window.sideman;
-      const { frames } = performer.jam;
+      const frames = [...performer.jam.frames];
       return { ...store.state, welcome: client.welcome?.session, planned: frames.filter((each) => each.planned && each.struck).length };
     });
     expect(state).toMatchObject({ isOnPage: true, connection: "open", welcome: "page" });
@@ -99,6 +102,13 @@ test("where there is no service at all, the page plans by itself, says so, and c
     const plans = await plansTold();
     expect(plans.length).toBeGreaterThan(20);
     console.log(report("in the page", plans));
+
+    const numFetched = () => asked.filter((name) => name.endsWith(".bin")).length;
+    expect(numFetched()).toBe(1);
+    await page.waitForFunction(async () => (await (await caches.open("sideman-planner")).keys()).length === 1);
+    await page.reload();
+    await page.waitForFunction(() => window.sideman?.store.state.isOnPage, null, { timeout: 30_000 });
+    expect(numFetched()).toBe(1); // a later visit has them
   } finally {
     host.close();
   }
@@ -112,6 +122,7 @@ test("a service that dies in mid-jam: the page plans on after some tries, and gi
     await page.waitForFunction(() => window.sideman?.store.state.chord !== "N", null, { timeout: 30_000 });
     await page.waitForFunction(() => (window as unknown as { plans: Told[] }).plans.length > 8);
     expect(await page.evaluate(() => window.sideman.store.state.isOnPage)).toBe(false);
+    await page.waitForFunction(() => window.sideman.store.state.isPrepared);
     await service.killGateway();
     await page.waitForFunction(() => window.sideman.store.state.isOnPage, null, { timeout: 20_000 });
     const before = (await plansTold()).length;
@@ -124,11 +135,12 @@ test("a service that dies in mid-jam: the page plans on after some tries, and gi
     await playing;
     const heard = await page.evaluate(() => {
       const { jam } = window.sideman.performer;
-      const first = jam.frames.findIndex((each) => each.symbol !== "N");
+      const frames = [...jam.frames];
+      const first = frames.findIndex((each) => each.symbol !== "N");
       return {
-        isWhole: jam.frames.every((each, index) => each.frame === index),
-        silent: jam.frames.slice(first).filter((each) => each.symbol === "N").length,
-        isPlanned: jam.frames.at(-1)?.planned,
+        isWhole: frames.every((each, index) => each.frame === index),
+        silent: frames.slice(first).filter((each) => each.symbol === "N").length,
+        isPlanned: frames.at(-1)?.planned,
         seed: jam.seed,
         session: window.sideman.client.welcome?.session,
       };

@@ -2,6 +2,7 @@
 
 import { type Change, type GatewayMessage, SidemanClient, type SidemanError, type State } from "sideman-client";
 import { RoundTrips } from "./latency.ts";
+import { Provision, type Surroundings, whenToFetch } from "./planner/provision.ts";
 import { Standby } from "./planner/standby.ts";
 import { protocolChange } from "./settings.ts";
 import type { AppState, Toast } from "./state.ts";
@@ -14,6 +15,11 @@ type Say = (text: string, kind: Toast["kind"]) => void;
 export class Link {
   readonly client: SidemanClient;
   readonly #standby = new Standby(new URL("planner/planner.json", document.baseURI).href);
+  readonly #provision = new Provision(
+    whenToFetch(surroundings()),
+    (onlyKept) => void this.#standby.prepare(onlyKept).then((isPrepared) => this.#store.set({ isPrepared })),
+    (work) => (window.requestIdleCallback ?? setTimeout)(work),
+  );
   readonly #store: Store<AppState>;
   readonly #say: Say;
   readonly #hear: (message: GatewayMessage) => void;
@@ -34,6 +40,7 @@ export class Link {
       onState: (state, problem) => this.#connected(state, problem),
     });
     this.#standby.onChange = (isOnPage) => store.set({ isOnPage });
+    store.watch(({ phase }) => phase === "idle" && this.#provision.jamEnded());
     addEventListener("online", () => this.client.hurry());
   }
 
@@ -55,7 +62,7 @@ export class Link {
     if (message.type === "plan") {
       if (roundTripMs !== null) this.#trips.add(roundTripMs);
       this.#store.set({ roundTripMs: this.#trips.last, p95Ms: this.#trips.p95, timing: message.timing });
-      this.#standby.prepare(); // as long as there is a service to load it from
+      this.#provision.planCame(); // as long as there is a service to load the page's planner from
     }
     this.#hear(message);
   }
@@ -79,4 +86,10 @@ export class Link {
     if (!models.includes(settings.model)) this.#store.set({ settings: { ...settings, model: "" } });
     this.#configure(protocolChange(null, this.#store.state.settings) as Change);
   }
+}
+
+function surroundings(): Surroundings {
+  const { connection } = navigator as { connection?: NonNullable<Surroundings["connection"]> };
+  const asks = (query: string) => matchMedia(query).matches;
+  return { connection, wantsLessData: asks("(prefers-reduced-data: reduce)"), isHandheld: asks("(pointer: coarse)") };
 }

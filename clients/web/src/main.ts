@@ -4,6 +4,7 @@ import { App } from "./app.ts";
 import { JamBar } from "./chrome/bar.ts";
 import { JamDialogs } from "./chrome/dialogs.ts";
 import { mount } from "./chrome/element.ts";
+import { JamLamps } from "./chrome/lamps.ts";
 import { JamOctaves } from "./chrome/octaves.ts";
 import { JamPanel } from "./chrome/panel.ts";
 import { JamReadout } from "./chrome/readout.ts";
@@ -28,7 +29,7 @@ const [stage, fall, strip, hands] = ["stage", "fall", "strip", "hands"].map(byId
 const app = new App(new Stage({ stage, fall, strip, hands }), [strip, hands]);
 const host = { store: app.store, actions: app };
 
-const elements = { "jam-bar": JamBar, "jam-readout": JamReadout, "jam-panel": JamPanel, "jam-octaves": JamOctaves };
+const elements = { "jam-lamps": JamLamps, "jam-bar": JamBar, "jam-readout": JamReadout, "jam-panel": JamPanel, "jam-octaves": JamOctaves };
 for (const [name, element] of Object.entries({ ...elements, "jam-dialogs": JamDialogs, "jam-toasts": JamToasts })) {
   customElements.define(name, element);
 }

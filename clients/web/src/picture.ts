@@ -3,9 +3,10 @@
 import { FRAMES_PER_BEAT, NO_CHORD } from "sideman-client";
 import type { AudioClock } from "./clock.ts";
 import type { KeyboardInput, NoteInput, SessionRecord, Sound } from "./contracts.ts";
-import { barAt, type Grid } from "./jam/grid.ts";
+import { barAt, frameSeconds, type Grid } from "./jam/grid.ts";
 import type { Performer } from "./jam/performer.ts";
-import { type ChordSpan, chordSpans, comingNext } from "./stage/scene.ts";
+import type { Painted } from "./stage/paint.ts";
+import { type ChordSpan, chordSpans, comingNext, type NoteSpan } from "./stage/scene.ts";
 import type { Stage } from "./stage/stage.ts";
 import { type StageView, soundingAt } from "./stage/view.ts";
 import type { AppState } from "./state.ts";
@@ -13,6 +14,7 @@ import type { Store } from "./store.ts";
 import { wantsCalm } from "./theme.ts";
 
 const SEEN_NOTES = 64; // more than fit between the keys and the top
+const SEEN_FRAMES = 40; // from the keys to the top at the longest lookahead, and some
 const PAST_FRAMES = 64; // of chords to look at: the longest that may still sound
 
 /** What a picture is made of. */
@@ -40,13 +42,17 @@ export class Picture {
   readonly lights = new Set<number>(); // pitches the player holds down
   replayed: Replayed | null = null; // a record instead of the jam
   shown: Shown = { chords: [], lit: [], nowS: 0 }; // what the last picture had, for whoever checks
-  drawMs = 0; // of the last picture
   readonly #scene: Scene;
   readonly #stage: Stage;
 
   constructor(scene: Scene, stage: Stage) {
     this.#scene = scene;
     this.#stage = stage;
+  }
+
+  /** How painting went lately. */
+  get painted(): Painted {
+    return this.#stage.painted;
   }
 
   repaint(): void {
@@ -59,16 +65,13 @@ export class Picture {
   }
 
   draw(): void {
-    const startMs = performance.now();
     const view = this.#view();
-    const position = view.grid?.position(view.nowS) ?? 0;
-    const lit = this.replayed !== null || this.#scene.performer.phase !== "idle" ? soundingAt(view.chords, position) : [];
+    const lit = view.position === null ? [] : soundingAt(view.chords, view.position);
     const { settings } = this.#scene.store.state;
     const computer = settings.keyLabels === "keys" && !this.#stage.isNarrow ? this.#scene.keyboard.labels() : new Map<number, string>();
     const notes = settings.keyLabels === "all" ? "all" : settings.keyLabels === "off" ? "none" : "c";
     this.#stage.draw(view, { player: this.lights, agent: new Set(lit) }, { computer, notes });
     this.shown = { chords: view.chords, lit, nowS: view.nowS };
-    this.drawMs = performance.now() - startMs;
   }
 
   /** The read-out: what sounds, what comes, where we are. */
@@ -77,7 +80,7 @@ export class Picture {
     if (this.replayed !== null) return this.#toldOf(this.replayed);
     if (performer.phase === "armed" || performer.grid === null) return { chord: NO_CHORD, next: null, beat: this.#countIn() };
     const { jam } = performer;
-    const chord = jam.frames[performer.frame]?.symbol ?? NO_CHORD;
+    const chord = jam.frames.get(performer.frame)?.symbol ?? NO_CHORD;
     const coming = comingNext(jam.plan?.chords ?? [], performer.frame + 1, chord);
     return { chord, next: this.#next(coming), beat: this.#beat(performer.frame) };
   }
@@ -125,22 +128,30 @@ export class Picture {
     const nowS = clock.nowS() - sound.outputDelayS();
     const { replayed } = this;
     const grid = replayed?.grid ?? (performer.phase === "idle" ? null : performer.grid);
+    const bpm = grid?.bpm ?? settings.bpm;
     const jamBar = { line: isJam ? performer.jam.barLine : 0, frames: performer.barFrames };
     const bar = replayed === null ? jamBar : barAt(replayed.metre, replayed.grid.frame(nowS));
     return {
       nowS,
-      grid,
+      position: grid === null ? null : grid.position(nowS),
+      bpm,
       barFrames: bar.frames,
       barLine: bar.line,
       isCounting: isJam || replayed !== null,
       lookaheadFrames: settings.lookahead_beats * FRAMES_PER_BEAT,
       commitFrames: settings.commit_beats * FRAMES_PER_BEAT,
       chords: replayed?.chords ?? (isJam ? this.#chords() : []),
-      notes: performer.performance.notes.slice(-SEEN_NOTES),
+      notes: this.#notes(nowS - SEEN_FRAMES * frameSeconds(bpm)),
       showChords: settings.showChords,
       calmMotion: settings.calmMotion || wantsCalm(),
       commitText: texts.commitLine,
     };
+  }
+
+  /** Notes that may still be in sight. */
+  #notes(sinceS: number): NoteSpan[] {
+    const recent = this.#scene.performer.performance.notes.slice(-SEEN_NOTES);
+    return recent.filter(({ endS }) => endS === null || endS > sinceS);
   }
 
   #chords(): ChordSpan[] {

@@ -40,6 +40,7 @@ export interface AppState {
   readonly lateLight: boolean;
   readonly reconnects: number;
   readonly isOnPage: boolean; // no service answers: the page plans by itself
+  readonly isPrepared: boolean; // it could at once
   readonly isImprovising: boolean; // no plan: the last bar repeats
   readonly midi: MidiState;
   readonly midiLight: boolean;
@@ -75,6 +76,7 @@ export const FIRST_STATE: AppState = {
   lateLight: false,
   reconnects: 0,
   isOnPage: false,
+  isPrepared: false,
   isImprovising: false,
   midi: { kind: "off" },
   midiLight: false,

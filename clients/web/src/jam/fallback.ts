@@ -1,12 +1,15 @@
 /** What to play when no plan comes any more: the last chord for the rest of a bar, then the last planned bar over and over. Pure. */
 
-import { type ChordRun, NO_CHORD, type Sounding } from "sideman-client";
+import { type ChordRun, type Frames, NO_CHORD, type Sounding } from "sideman-client";
+
+/** The frames that have begun, as a jam or a list has them. */
+export type Begun = Pick<Frames, "length" | "findLastIndex" | "slice">;
 
 /**
  * Chords of our own for the bars after the plan has run out, or none while there is nothing to do: the frame that begins next is
  * planned, or less than a bar has passed since the plan ran out, or no whole bar of chords was ever planned.
  */
-export function standIn(frames: readonly Sounding[], barLine: number, barFrames: number): readonly ChordRun[] {
+export function standIn(frames: Begun, barLine: number, barFrames: number): readonly ChordRun[] {
   const lastPlanned = frames.findLastIndex((each) => each.planned);
   const now = frames.length;
   if (lastPlanned < 0 || now - lastPlanned <= barFrames) return [];

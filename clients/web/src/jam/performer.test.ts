@@ -208,7 +208,7 @@ describe("in the jam", () => {
     stand.run(0.15 + 8 * FRAME_S + 0.01);
     stand.isOnline = false;
     stand.run(0.15 + 80 * FRAME_S);
-    const heard = stand.jam.frames.map((each) => each.symbol).join("");
+    const heard = [...stand.jam.frames].map((each) => each.symbol).join("");
     expect(heard.slice(16, 32)).toBe("CCCCFFFFGGGGAAAA");
     expect(heard.slice(32, 48)).toBe("A".repeat(16));
     expect(heard.slice(48, 64)).toBe("CCCCFFFFGGGGAAAA");

@@ -186,7 +186,7 @@ export class Performer {
     const until = Math.max(jam.frames.length, jam.plan?.committed_until ?? 0);
     const first = Math.max(0, Math.min(lastKnown, grid.frame(nowS) - 1));
     const frames = [...jam.frames.slice(first), ...jam.ahead(until)];
-    this.#sound.followChords(strikesOf(frames, jam.frames[first - 1], grid, (frame) => this.isBarLine(frame)));
+    this.#sound.followChords(strikesOf(frames, jam.frames.get(first - 1), grid, (frame) => this.isBarLine(frame)));
   }
 
   /** The count-in clicks until the first note, whether or not the metronome goes on after it. */

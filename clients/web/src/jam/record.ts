@@ -88,5 +88,5 @@ function tempoMarks(grid: Grid, frames: number): TempoMark[] {
 }
 
 function soundedChords(jam: Jam, frames: number): SoundedChord[] {
-  return jam.chordRuns(0, frames).map((run) => ({ ...run, pitches: jam.frames[run.start]?.pitches ?? [], onset: run.onset ?? true }));
+  return jam.chordRuns(0, frames).map((run) => ({ ...run, pitches: jam.frames.get(run.start)?.pitches ?? [], onset: run.onset ?? true }));
 }

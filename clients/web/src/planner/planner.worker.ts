@@ -3,7 +3,7 @@
 import { encode, decode as unpack } from "@msgpack/msgpack";
 import type { ClientMessage, GatewayMessage } from "sideman-client";
 import { type Model, PageGateway } from "./gateway.ts";
-import type { FromWorker, Packet, ToWorker } from "./link.ts";
+import type { FromWorker, Packet, ToWorker, WeightsFrom } from "./link.ts";
 import { loadModel } from "./load.ts";
 import { Slot } from "./slots.ts";
 
@@ -17,7 +17,7 @@ const turns = new MessageChannel();
 let isTurnDue = false;
 
 addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
-  if (data.kind === "load") void load(data.url);
+  if (data.kind === "load") void load(data.url, data.from);
   else if (data.kind === "begin" && model !== null) begin(model, data.session, data.seed);
   else if (data.kind === "said" && data.session === current?.session) hear(data.packet);
 });
@@ -29,9 +29,9 @@ turns.port1.onmessage = () => {
   takeTurns();
 };
 
-async function load(url: string): Promise<void> {
+async function load(url: string, from: WeightsFrom): Promise<void> {
   try {
-    model = await loadModel(url);
+    model = await loadModel(url, from);
     post({ kind: "ready", model: model.name });
   } catch (problem) {
     post({ kind: "failed", problem: String(problem) });

@@ -9,7 +9,7 @@
  * back to it with its history, as after any lost connection.
  */
 
-import type { FromWorker, Packet, ToWorker } from "./link.ts";
+import type { FromWorker, Packet, ToWorker, WeightsFrom } from "./link.ts";
 
 const ENOUGH = 2; // openings in a row without an answer
 const OPENING_MS = 3_000; // a network that is gone may say so late
@@ -42,9 +42,12 @@ export class Standby {
     return this.#socket !== null;
   }
 
-  /** Loads the planner, so that it is there when the service and its files are gone. */
-  prepare(): void {
-    this.#load().catch(() => {}); // whoever needs it hears of it
+  /** Loads the planner, so that it is there when the service and its files are gone; resolves with whether it is. */
+  prepare(onlyKept: boolean): Promise<boolean> {
+    return this.#load(onlyKept ? "kept" : "idly").then(
+      () => true,
+      () => false, // whoever needs it hears of it
+    );
   }
 
   #open(url: string | URL, protocols?: string | string[]): WebSocket {
@@ -75,7 +78,7 @@ export class Standby {
       (packet) => this.#worker?.postMessage({ kind: "said", session, packet } satisfies ToWorker),
       () => this.#leave(socket, LOST),
     );
-    this.#load().then(
+    this.#load("anywhere").then(
       (worker) => {
         worker.postMessage({ kind: "begin", session, seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0 } satisfies ToWorker);
         worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -117,7 +120,7 @@ export class Standby {
   }
 
   /** The worker with the model in it; rejects with why it cannot be had, and begins anew the next time. */
-  #load(): Promise<Worker> {
+  #load(from: WeightsFrom): Promise<Worker> {
     this.#ready ??= new Promise<Worker>((resolve, reject) => {
       const worker = new Worker(new URL("./planner.worker.ts", import.meta.url), { type: "module" });
       const fail = (problem: string) => {
@@ -130,7 +133,7 @@ export class Standby {
         if (data.kind === "failed") fail(data.problem);
         if (data.kind === "ready") resolve(worker);
       };
-      worker.postMessage({ kind: "load", url: this.#plannerUrl } satisfies ToWorker);
+      worker.postMessage({ kind: "load", url: this.#plannerUrl, from } satisfies ToWorker);
       this.#worker = worker;
     });
     this.#ready.catch(() => {

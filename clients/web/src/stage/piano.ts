@@ -1,16 +1,12 @@
 /** Draws the keys with their lights and labels. Draws on a context, keeps nothing. */
 
 import { BLACK_HEIGHT, type Key, type Keyboard } from "./keys.ts";
+import type { Labels } from "./paint.ts";
 import type { Palette } from "./palette.ts";
 import { noteName } from "./symbols.ts";
 import type { Lights } from "./view.ts";
 
 type Context = CanvasRenderingContext2D;
-
-export interface Labels {
-  readonly computer: ReadonlyMap<number, string>; // empty: not shown
-  readonly notes: "none" | "c" | "all";
-}
 
 export function drawKeys(context: Context, keyboard: Keyboard, height: number, lights: Lights, labels: Labels, palette: Palette): void {
   context.clearRect(0, 0, keyboard.width, height);

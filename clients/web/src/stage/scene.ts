@@ -1,6 +1,7 @@
 /** What there is to draw: chords and notes as spans of frames, from the jam's own state. Pure. */
 
 import { NO_CHORD, type Sounding } from "sideman-client";
+import type { Begun } from "../jam/fallback.ts";
 
 /** One chord over the frames [start, end). */
 export interface ChordSpan {
@@ -19,7 +20,7 @@ export interface NoteSpan {
 }
 
 /** Chords from `first` on: what sounded, then what the plan says. A chord that is committed up to some frame is two spans there. */
-export function chordSpans(frames: readonly Sounding[], ahead: readonly Sounding[], committedUntil: number, first: number): ChordSpan[] {
+export function chordSpans(frames: Begun, ahead: readonly Sounding[], committedUntil: number, first: number): ChordSpan[] {
   const spans: { -readonly [K in keyof ChordSpan]: ChordSpan[K] }[] = [];
   const begun = frames.length;
   const take = (each: Sounding) => {
@@ -29,7 +30,7 @@ export function chordSpans(frames: readonly Sounding[], ahead: readonly Sounding
     if (goesOn) last.end = each.frame + 1;
     else spans.push({ start: each.frame, end: each.frame + 1, symbol: each.symbol, pitches: each.pitches, committed });
   };
-  for (let frame = Math.max(0, first); frame < begun; frame++) take(frames[frame] as Sounding);
+  for (const each of frames.slice(Math.max(0, first))) take(each);
   for (const each of ahead) take(each);
   return spans.filter((span) => span.symbol !== NO_CHORD);
 }

@@ -1,22 +1,15 @@
-/** The canvases: waterfall, keys it falls on, and on narrow screens a second piano for the hands. Shell. */
+/** The stage in the page: where everything is, which key lies under a finger, and what the painter has to know. Shell. */
 
+import { type Canvases, createCanvases } from "./canvases.ts";
 import { HIGHEST_PITCH, isBlack, type Keyboard, keyAt, LOWEST_PITCH, layKeys, rangeFor } from "./keys.ts";
-import { type Palette, readPalette } from "./palette.ts";
-import { drawKeys, type Labels } from "./piano.ts";
+import type { Labels, Painted, Size } from "./paint.ts";
+import { readPalette } from "./palette.ts";
 import type { Lights, StageView } from "./view.ts";
-import { drawWaterfall } from "./waterfall.ts";
 
 const MAX_PIXEL_RATIO = 2; // beyond it nobody sees a difference, but the fill cost doubles
 const MIN_WHITE_PX = 13; // narrower keys cannot be told apart
 const TOUCH_WHITE_PX = 44; // narrower keys cannot be hit with a finger
 const NARROW_PX = 700;
-
-interface Layer {
-  readonly canvas: HTMLCanvasElement;
-  readonly context: CanvasRenderingContext2D;
-  width: number;
-  height: number;
-}
 
 export interface StageElements {
   readonly stage: HTMLElement; // around all of it
@@ -27,24 +20,22 @@ export interface StageElements {
 
 export class Stage {
   onResize: () => void = () => {};
+  painted: Painted = { drawMs: 0, lagMs: 0 }; // how painting went lately, for whoever measures
   readonly #elements: StageElements;
-  readonly #lanes: Layer;
-  readonly #fall: Layer;
-  readonly #strip: Layer;
-  readonly #hands: Layer;
-  #palette: Palette;
+  readonly #canvases: Canvases;
   #fallKeys: Keyboard = layKeys(36, 84, 1);
   #handKeys: Keyboard | null = null;
   #handsLow = 60;
-  #drawn = ""; // what the keys show, to redraw them only when that changes
+  #told = ""; // what the keys show, to tell it only when that changes
+  #isStill = false; // the last picture had nothing that moves
 
   constructor(elements: StageElements) {
     this.#elements = elements;
-    this.#lanes = makeLayer(elements.fall);
-    this.#fall = makeLayer(elements.fall);
-    this.#strip = makeLayer(elements.strip);
-    this.#hands = makeLayer(elements.hands);
-    this.#palette = readPalette(elements.stage);
+    const { fall, strip, hands } = elements;
+    const onPainted = (painted: Painted) => {
+      this.painted = painted;
+    };
+    this.#canvases = createCanvases({ lanes: fall, fall, strip, hands }, onPainted, () => this.repaint());
     new ResizeObserver(() => this.#resize()).observe(elements.stage);
     this.#resize();
   }
@@ -54,11 +45,15 @@ export class Stage {
     return this.#handKeys !== null;
   }
 
-  /** Reads the colours again: the theme has changed. */
+  /** Lays everything out again, in the colours there are now. */
   repaint(): void {
-    this.#palette = readPalette(this.#elements.stage);
-    this.#drawn = "";
-    this.#drawLanes();
+    const { stage, fall, strip, hands } = this.#elements;
+    const sizes = { lanes: sizeOf(fall), fall: sizeOf(fall), strip: sizeOf(strip), hands: sizeOf(hands) };
+    const ratio = Math.min(MAX_PIXEL_RATIO, devicePixelRatio || 1);
+    const layout = { sizes, ratio, fallKeys: this.#fallKeys, handKeys: this.#handKeys, palette: readPalette(stage) };
+    this.#told = "";
+    this.#isStill = false;
+    this.#canvases.paint({ kind: "layout", layout });
   }
 
   /** The second piano begins at this C. */
@@ -70,9 +65,7 @@ export class Stage {
 
   /** The key at a point of the page, harder towards its end, as on a real key. */
   pitchAt(clientX: number, clientY: number): { pitch: number; velocity: number } | null {
-    const isOnHands = this.#handKeys !== null;
-    const layer = isOnHands ? this.#hands : this.#strip;
-    const box = layer.canvas.getBoundingClientRect();
+    const box = (this.#handKeys === null ? this.#elements.strip : this.#elements.hands).getBoundingClientRect();
     if (clientX < box.left || clientX >= box.right || clientY < box.top || clientY >= box.bottom) return null;
     const y = (clientY - box.top) / box.height;
     const key = keyAt(this.#handKeys ?? this.#fallKeys, clientX - box.left, y);
@@ -80,14 +73,13 @@ export class Stage {
   }
 
   draw(view: StageView, lights: Lights, labels: Labels): void {
-    const area = { width: this.#fall.width, height: this.#fall.height, keyboard: this.#fallKeys };
-    drawWaterfall(this.#fall.context, area, view, this.#palette);
     const shown = [[...lights.player].join(), [...lights.agent].join(), labels.notes, [...labels.computer].join()].join("|");
-    if (shown === this.#drawn) return;
-    this.#drawn = shown;
-    const none: Labels = { computer: new Map(), notes: "c" };
-    drawKeys(this.#strip.context, this.#fallKeys, this.#strip.height, lights, this.isNarrow ? none : labels, this.#palette);
-    if (this.#handKeys !== null) drawKeys(this.#hands.context, this.#handKeys, this.#hands.height, lights, labels, this.#palette);
+    if (shown !== this.#told) this.#canvases.paint({ kind: "keys", lights, labels });
+    this.#told = shown;
+    const isStill = view.position === null && view.notes.length === 0;
+    if (isStill && this.#isStill) return;
+    this.#isStill = isStill;
+    this.#canvases.paint({ kind: "picture", view, askedMs: performance.timeOrigin + performance.now() });
   }
 
   #resize(): void {
@@ -96,12 +88,10 @@ export class Stage {
     const isNarrow = width < NARROW_PX;
     stage.classList.toggle("narrow", isNarrow);
     hands.hidden = !isNarrow;
-    for (const layer of [this.#lanes, this.#fall, this.#strip, this.#hands]) sizeToParent(layer);
     const [low, high] = rangeFor(width, MIN_WHITE_PX);
     this.#fallKeys = layKeys(low, high, width);
     this.#handKeys = isNarrow ? this.#layHands(width) : null;
-    this.#drawn = "";
-    this.#drawLanes();
+    this.repaint();
     this.onResize();
   }
 
@@ -112,39 +102,8 @@ export class Stage {
     for (let whites = 1; whites < numWhite && high < HIGHEST_PITCH; high++) if (!isBlack(high + 1)) whites += 1;
     return layKeys(low, high, width);
   }
-
-  #drawLanes(): void {
-    const { context, width, height } = this.#lanes;
-    context.fillStyle = this.#palette.ground;
-    context.fillRect(0, 0, width, height);
-    for (const key of this.#fallKeys.keys) {
-      if (key.isBlack) {
-        context.fillStyle = this.#palette.lane;
-        context.fillRect(key.x, 0, key.width, height);
-      } else if (key.pitch % 12 === 0) {
-        context.fillStyle = this.#palette.line;
-        context.fillRect(Math.round(key.x), 0, 1, height);
-      }
-    }
-  }
 }
 
-function makeLayer(parent: HTMLElement): Layer {
-  const canvas = document.createElement("canvas");
-  canvas.setAttribute("aria-hidden", "true");
-  parent.append(canvas);
-  const context = canvas.getContext("2d");
-  if (context === null) throw new Error("this browser draws no canvas");
-  return { canvas, context, width: 0, height: 0 };
-}
-
-/** The canvas as large as its parent, in real pixels. */
-function sizeToParent(layer: Layer): void {
-  const parent = layer.canvas.parentElement as HTMLElement; // `makeLayer` gave it one
-  const ratio = Math.min(MAX_PIXEL_RATIO, devicePixelRatio || 1);
-  layer.width = parent.clientWidth;
-  layer.height = parent.clientHeight;
-  layer.canvas.width = Math.round(layer.width * ratio);
-  layer.canvas.height = Math.round(layer.height * ratio);
-  layer.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+function sizeOf(element: HTMLElement): Size {
+  return { width: element.clientWidth, height: element.clientHeight };
 }

@@ -1,11 +1,11 @@
 /** Everything one picture of the stage depends on. Pure. */
 
-import type { Grid } from "../jam/grid.ts";
 import type { ChordSpan, NoteSpan } from "./scene.ts";
 
 export interface StageView {
   readonly nowS: number; // of what is heard now: the audio clock less what the hardware delays
-  readonly grid: Grid | null; // of the jam or of the metronome; null: nothing moves
+  readonly position: number | null; // of that moment on the grid of the jam or of the metronome; null: nothing moves
+  readonly bpm: number;
   readonly barFrames: number;
   readonly barLine: number;
   readonly isCounting: boolean; // bars have numbers: the jam has begun

@@ -27,7 +27,7 @@ export function makeScale(
 ): { readonly position: number; y(frame: number): number; readonly perFrame: number } {
   const visible = Math.max(MIN_VISIBLE_FRAMES, view.lookaheadFrames) + 1;
   const perFrame = height / visible;
-  const exact = view.grid?.position(view.nowS) ?? 0;
+  const exact = view.position ?? 0;
   const position = view.calmMotion ? Math.floor(exact / FRAMES_PER_BEAT) * FRAMES_PER_BEAT : exact;
   return { position, perFrame, y: (frame) => height - (frame - position) * perFrame };
 }
@@ -35,7 +35,7 @@ export function makeScale(
 export function drawWaterfall(context: Context, area: Area, view: StageView, palette: Palette): void {
   context.clearRect(0, 0, area.width, area.height);
   const scale = makeScale(view, area.height);
-  if (view.grid !== null) drawGrid(context, area, view, palette);
+  if (view.position !== null) drawGrid(context, area, view, palette);
   drawTrails(context, area, view, palette);
   if (view.showChords) {
     view.chords.forEach((span, index) => {
@@ -132,9 +132,8 @@ function drawSymbol(context: Context, at: Span, span: ChordSpan, palette: Palett
 }
 
 function drawTrails(context: Context, area: Area, view: StageView, palette: Palette): void {
-  const bpm = view.grid?.bpm ?? 100;
   const visible = Math.max(MIN_VISIBLE_FRAMES, view.lookaheadFrames) + 1;
-  const perSecond = area.height / visible / frameSeconds(bpm);
+  const perSecond = area.height / visible / frameSeconds(view.bpm);
   context.fillStyle = palette.player;
   for (const note of view.notes) {
     const endS = note.endS ?? view.nowS;
