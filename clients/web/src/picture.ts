@@ -30,6 +30,7 @@ export interface Shown {
   readonly chords: readonly ChordSpan[];
   readonly lit: readonly number[];
   readonly nowS: number; // the moment it was drawn for
+  readonly isCalm: boolean;
 }
 
 export interface Replayed {
@@ -41,7 +42,7 @@ export interface Replayed {
 export class Picture {
   readonly lights = new Set<number>(); // pitches the player holds down
   replayed: Replayed | null = null; // a record instead of the jam
-  shown: Shown = { chords: [], lit: [], nowS: 0 }; // what the last picture had, for whoever checks
+  shown: Shown = { chords: [], lit: [], nowS: 0, isCalm: false }; // what the last picture had, for whoever checks
   readonly #scene: Scene;
   readonly #stage: Stage;
 
@@ -71,7 +72,7 @@ export class Picture {
     const computer = settings.keyLabels === "keys" && !this.#stage.isNarrow ? this.#scene.keyboard.labels() : new Map<number, string>();
     const notes = settings.keyLabels === "all" ? "all" : settings.keyLabels === "off" ? "none" : "c";
     this.#stage.draw(view, { player: this.lights, agent: new Set(lit) }, { computer, notes });
-    this.shown = { chords: view.chords, lit, nowS: view.nowS };
+    this.shown = { chords: view.chords, lit, nowS: view.nowS, isCalm: view.calmMotion };
   }
 
   /** The read-out: what sounds, what comes, where we are. */

@@ -46,7 +46,7 @@ export const de: Texts = {
   beats: (beats) => (beats === 1 ? "1 Schlag" : `${beats} Schläge`),
   showChords: "Kommende Akkorde zeigen",
   model: "Modell",
-  modelDefault: "wählt der Dienst",
+  modelDefault: "automatisch",
   temperature: "Freiheit",
   density: "Akkordwechsel",
   style: "Stil",

@@ -44,7 +44,7 @@ export const en = {
   beats: (beats: number) => (beats === 1 ? "1 beat" : `${beats} beats`),
   showChords: "Show coming chords",
   model: "Model",
-  modelDefault: "the service's choice",
+  modelDefault: "automatic",
   temperature: "Freedom",
   density: "Chord changes",
   style: "Style",

@@ -152,7 +152,7 @@ function drawTrails(context: Context, area: Area, view: StageView, palette: Pale
 
 function drawLines(context: Context, area: Area, view: StageView, palette: Palette, perFrame: number): void {
   const y = Math.round(area.height - view.commitFrames * perFrame) + 0.5;
-  if (view.showChords && view.commitFrames > 0) {
+  if (view.position !== null && view.showChords && view.commitFrames > 0) {
     context.strokeStyle = palette.commit;
     context.lineWidth = 2;
     context.setLineDash([10, 6]);
