@@ -1,7 +1,8 @@
 """`sideman bench session`: what a plan costs as a session grows, from 16 beats to half an hour. Shell.
 
 One melody over and over, frame by frame, through the gateway's session and the worker's planner. Nothing of a session is remembered but
-the window, so time and memory must not grow: that is what the table and the picture show.
+the window, so time and memory must not grow: that is what the table and the picture show. Between two frames the worker has time to feed
+the window behind a hop, as it has in service; that is told apart. It guesses nothing here.
 """
 
 import argparse
@@ -18,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.__main__ import prepare, rss_bytes, use_compilation_cache
-from inference.loop import answer
+from inference.errors import WorkerProblem
+from inference.loop import Resident, answer, look_ahead
 from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT, frame_seconds
 from schema.manifest import DamagedCheckpoint
@@ -45,6 +47,7 @@ class Stretch(msgspec.Struct, frozen=True):
     plans: int
     plan_p50_ms: float
     plan_p99_ms: float
+    ahead_ms_per_plan: float  # mean, between the frames
     session_p50_ms: float
     steps_per_plan: float
     request_bytes: int  # largest
@@ -59,9 +62,8 @@ class SessionReport(msgspec.Struct, frozen=True):
     stretches: list[Stretch]
 
 
-def measure(checkpoint: Path, minutes: float, stretches: int) -> SessionReport:
-    """Play one session. Raises DamagedCheckpoint, NoTunes."""
-    resident = prepare(checkpoint)
+def measure(resident: Resident, minutes: float, stretches: int) -> SessionReport:
+    """Play one session. Raises NoTunes."""
     tune = fixture_tunes()[0]
     num_frames = int(minutes * 60 / frame_seconds(BPM))
     melody, chords = (np.resize(values, num_frames) for values in (tune.melody, tune.chords))
@@ -70,7 +72,7 @@ def measure(checkpoint: Path, minutes: float, stretches: int) -> SessionReport:
     found = []
     first = 16 * FRAMES_PER_BEAT
     for until in np.unique(np.concatenate([[first, 4 * first], np.linspace(0, num_frames, stretches + 1)[1:]]).astype(int)):
-        rows: list[tuple[float, float, int, int]] = []
+        rows: list[tuple[float, ...]] = []
         while len(player.sounded) < until and not player.over:
             began = time.perf_counter()
             player.tick()
@@ -81,21 +83,24 @@ def measure(checkpoint: Path, minutes: float, stretches: int) -> SessionReport:
             (reply,) = answer(resident, [request])
             answered = time.perf_counter()
             player.take(reply)
-            rows.append(
-                (answered - asked, time.perf_counter() - answered + asked - began, reply.steps, len(msgspec.msgpack.encode(request)))
-            )
+            taken = time.perf_counter()
+            while look_ahead(resident, guess=False):
+                pass
+            ahead_s, session_s = time.perf_counter() - taken, taken - answered + asked - began
+            rows.append((answered - asked, ahead_s, session_s, reply.steps, len(msgspec.msgpack.encode(request))))
         if rows:
             found.append(_stretch(until, rows))
     return SessionReport(resident.info.name, BPM, found)
 
 
-def _stretch(until: int, rows: Sequence[tuple[float, float, int, int]]) -> Stretch:
-    plan_s, session_s, steps, size = (np.array(column) for column in zip(*rows, strict=True))
+def _stretch(until: int, rows: Sequence[tuple[float, ...]]) -> Stretch:
+    plan_s, ahead_s, session_s, steps, size = (np.array(column) for column in zip(*rows, strict=True))
     return Stretch(
         until_minutes=round(float(until * frame_seconds(BPM) / 60), 2),
         plans=len(rows),
         plan_p50_ms=round(float(np.median(plan_s)) * 1000, 3),
         plan_p99_ms=round(float(np.percentile(plan_s, 99)) * 1000, 3),
+        ahead_ms_per_plan=round(float(ahead_s.mean()) * 1000, 3),
         session_p50_ms=round(float(np.median(session_s)) * 1000, 3),
         steps_per_plan=round(float(steps.mean()), 2),
         request_bytes=int(size.max()),
@@ -106,10 +111,10 @@ def _stretch(until: int, rows: Sequence[tuple[float, float, int, int]]) -> Stret
 def table(report: SessionReport) -> Table:
     """The report as people read it."""
     result = Table(title=f"{report.model}, one session at {report.bpm:g} BPM: ms per plan as it grows")
-    for column in ("until minute", "plans", "plan p50", "p99", "session p50", "steps", "request bytes", "memory MiB"):
+    for column in ("until minute", "plans", "plan p50", "p99", "fed ahead", "session p50", "steps", "request bytes", "memory MiB"):
         result.add_column(column, justify="right")
     for s in report.stretches:
-        times = (f"{value:.2f}" for value in (s.plan_p50_ms, s.plan_p99_ms, s.session_p50_ms, s.steps_per_plan))
+        times = (f"{value:.2f}" for value in (s.plan_p50_ms, s.plan_p99_ms, s.ahead_ms_per_plan, s.session_p50_ms, s.steps_per_plan))
         result.add_row(f"{s.until_minutes:g}", f"{s.plans}", *times, f"{s.request_bytes}", f"{s.rss_bytes / 2**20:,.0f}")
     return result
 
@@ -150,8 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     use_compilation_cache(compilation_cache())
     try:
-        report = measure(arguments.checkpoint, arguments.minutes, arguments.stretches)
-    except (DamagedCheckpoint, NoTunes) as problem:
+        report = measure(prepare(arguments.checkpoint), arguments.minutes, arguments.stretches)
+    except (DamagedCheckpoint, NoTunes, WorkerProblem) as problem:
         print(f"sideman bench session: {problem}", file=sys.stderr)
         return 2
     Console(width=max(110, Console().width)).print(table(report))
