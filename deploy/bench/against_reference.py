@@ -34,7 +34,7 @@ from sideman.paths import compilation_cache
 from sideman.simulate import Player
 from sideman.tunes import fixture_tunes
 
-REQUESTS = 12  # of the reference
+REQUESTS = 8  # of the reference
 PLAYED_S = 30.0
 BUCKETS = (Bucket(1, 1, 1), Bucket(1, 1, 4), Bucket(4, 1, 1), Bucket(1, 4, 1), Bucket(1, 64, 1))
 PACKAGES = ("torch==2.13.0", "realjam==1.0.1")

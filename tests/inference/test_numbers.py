@@ -1,10 +1,15 @@
 """bfloat16 weights, keys and values beside float32: mostly the same plans, always whole ones, and the same ones every time."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
+import msgspec
 import pytest
 
 from inference.__main__ import prepare
+from inference.checkpoints import read_manifest, write_manifest
+from inference.errors import GoldenMismatch
 from inference.loop import answer, look_ahead
 from inference.planner import Bucket
 from inference.settings import EngineSettings
@@ -14,6 +19,7 @@ from schema.tokens import NUM_CHORDS, first_break
 from sideman.paths import DEFAULT_CHECKPOINT
 from sideman.simulate import Player, rounds
 from sideman.tunes import fixture_tunes
+from tests.inference.jams import whole_melody
 
 BUCKETS = (Bucket(2, 1, 1), Bucket(2, 64, 1))
 FRAMES = 96  # of two tunes
@@ -74,3 +80,23 @@ def test_in_bfloat16_plans_do_not_depend_on_batch_mates_slots_or_guesses(residen
         (reply,) = answer(resident, [request])
         assert unpack_values(reply.chords) == chords
         assert reply.reused == 0.0
+
+
+@pytest.mark.slow
+def test_an_offline_model_hears_and_plans_in_bfloat16_too(tiny_offline_checkpoint):
+    resident = prepare(tiny_offline_checkpoint, offline=EngineSettings(2, BUCKETS, "bfloat16"))
+    assert {leaf.dtype for leaf in jax.tree.leaves(resident.engine._heard)} == {jnp.dtype(jnp.bfloat16)}
+    request = whole_melody("a", [60, 64, 67, 62], temperature=0.0)
+    (reply,) = answer(resident, [request])
+    assert len(unpack_values(reply.chords)) == request.lookahead_frames
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_keep_their_golden_plan_are_refused_in_bfloat16_too(tiny_checkpoint, tmp_path):
+    """It is planned in float32 beside, so that rounding cannot be the excuse."""
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    manifest = read_manifest(folder)
+    golden = msgspec.structs.replace(manifest.golden, chords=[*manifest.golden.chords[:-1], 0])
+    write_manifest(folder, msgspec.structs.replace(manifest, golden=golden))
+    with pytest.raises(GoldenMismatch):
+        prepare(folder, live=EngineSettings(2, BUCKETS, "bfloat16"))
