@@ -1,5 +1,6 @@
 """Draws a dashboard as a picture, from the same panels and the same queries, for pages without Grafana. Shell."""
 
+import math
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -51,10 +52,11 @@ def _curve(axes: Axes, panel: Panel, prometheus: Api, start: float, end: float, 
     """A panel that is some lines over time."""
     step_s = (end - start) / POINTS
     lines = [
-        (named(query.legend, labels), points)
+        (named(query.legend, labels), [point for point in points if math.isfinite(point[1])])  # a mean of nothing is none
         for query in panel.queries
         for labels, points in prometheus.over(filled(query.expression, rate_interval), start, end, step_s)
     ]
+    lines = [(name, points) for name, points in lines if points]
     happened = [(name, points) for name, points in lines if any(value > 0 for _, value in points)]
     if len(lines) > MANY:  # those that only say that nothing happened would hide the others
         lines = happened

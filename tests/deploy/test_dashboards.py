@@ -5,6 +5,7 @@ The load: a real gateway, the worker with a cheap engine, and players in real ti
 
 import asyncio
 import json
+import math
 import re
 import shutil
 import time
@@ -17,7 +18,7 @@ from deploy.monitoring.console import console
 from deploy.monitoring.dashboards import FOLDER, built
 from deploy.monitoring.draw import draw
 from deploy.monitoring.pages import PAGES, SESSION
-from deploy.monitoring.panels import filled
+from deploy.monitoring.panels import Page, filled
 from deploy.monitoring.prometheus import running
 from tests.deploy.houses import house, play
 from tests.deploy.test_alerts import DOCUMENTED, RULES, series_in
@@ -108,6 +109,27 @@ async def test_every_query_returns_data_after_a_load(tmp_path):
                 await asyncio.to_thread(draw, picture, page, prometheus, rate_interval=WINDOW, **moments)
                 assert imread(picture).shape[1] > 600
     assert not empty, "\n".join(empty)
+
+
+class Gaps:
+    """A Prometheus whose every answer is one curve, of which a part, or all, is no number."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def now(self, _expression, _at=None):
+        return [({}, self.values[-1])]
+
+    def over(self, _expression, start, _end, step_s):
+        return [({"model": "m"}, [(start + number * step_s, value) for number, value in enumerate(self.values)])]
+
+
+@pytest.mark.parametrize("values", [(1.0, math.nan, 2.0), (math.nan, math.inf), (0.0, 0.0)])
+def test_what_is_no_number_is_left_out_of_a_picture(values, tmp_path):
+    """A mean of nothing, before the first plan; with and without a limit, and in bytes."""
+    some = [panel for _, panel in PANELS if panel.title in ("Sessions", "Device busy", "Memory")]
+    draw(tmp_path / "x.png", Page("x", "x", "", {}, tuple(some)), Gaps(*values), start=0.0, end=60.0, rate_interval=WINDOW)
+    assert imread(tmp_path / "x.png").shape[1] > 600
 
 
 def test_the_session_page_is_about_one_place():
