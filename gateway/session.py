@@ -58,7 +58,7 @@ from schema.client_messages import (
     Welcome,
 )
 from schema.codes import BYE, Close, ErrorCode, ProtocolError
-from schema.engine_messages import ModelInfo, PlanReply, PlanRequest, live_models, offline_model
+from schema.engine_messages import LATE, ModelInfo, PlanReply, PlanRequest, live_models, offline_model
 from schema.grid import FRAMES_PER_BEAT, place_in_bar
 from schema.melody import NoteEvent
 
@@ -159,7 +159,7 @@ class Session:
     def receive_reply(self, reply: PlanReply, now: float) -> Effects:
         """Turn a worker's reply into what it was asked for. A reply nobody waits for has no effect."""
         if reply.problem:
-            return self.give_up(reply.session, reply.seq, "unavailable", now)
+            return self.give_up(reply.session, reply.seq, "late" if reply.problem == LATE else "unavailable", now)
         if self._harmonizes(reply.session, reply.seq):
             return self._harmonized(reply)
         flight = self._flight

@@ -16,8 +16,8 @@ import msgspec
 from inference.load import Load
 from inference.metrics import EngineMetrics
 from inference.planner import Bucket, Decision, Work
-from inference.scheduler import LATE, Scheduler
-from schema.engine_messages import ModelInfo, PlanReply, PlanRequest
+from inference.scheduler import Scheduler
+from schema.engine_messages import LATE, ModelInfo, PlanReply, PlanRequest
 
 log = logging.getLogger(__name__)
 BUSY = 0.5  # utilisation from which on idle time is left idle: guesses are dropped first under load

@@ -14,8 +14,7 @@ from prometheus_client.metrics_core import Metric
 
 from inference.errors import PortProblem
 from inference.planner import Bucket
-from inference.scheduler import LATE, SUPERSEDED
-from schema.engine_messages import PlanReply, WorkerState
+from schema.engine_messages import LATE, SUPERSEDED, PlanReply, WorkerState
 
 CALL_S = (0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0)
 STAGE_S = (0.0001, *CALL_S)

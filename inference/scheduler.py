@@ -25,9 +25,8 @@ from typing import NamedTuple
 
 from inference.branches import after_hop, guesses
 from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, controls_of, known_values
-from schema.engine_messages import PlanReply, PlanRequest, pack_values
+from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pack_values
 
-SUPERSEDED, LATE = "superseded", "late"
 LOOK_AHEAD_ROWS = 4
 
 
@@ -93,7 +92,7 @@ class Scheduler:
         self._buckets = sorted(buckets)
         self._classes = sorted({bucket.positions for bucket in buckets})
         self.evictions = 0  # sessions forgotten for others
-        self._call_s = 0.0  # how long a call takes, running mean
+        self._call_s = 0.0  # how long a call may take: the longest lately
         self._fed = False  # the last call fed a stretch of known positions
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
@@ -146,7 +145,7 @@ class Scheduler:
     def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float, now: float) -> list[PlanReply]:
         """Take a batch's result, which the device computed for so long; the plans that are complete now."""
         replies = []
-        self._call_s += (device_s - self._call_s) / 8
+        self._call_s = max(device_s, self._call_s + (device_s - self._call_s) / 8)
         for row, work, decisions in zip(batch.rows, batch.works, decided, strict=True):
             row.progress.absorb(work, decisions)
             row.device_s += device_s

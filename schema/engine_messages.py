@@ -13,6 +13,7 @@ import msgspec
 from schema.tokens import NOTHING
 
 OFFLINE = "offline"  # variant of a model
+LATE, SUPERSEDED = "late", "superseded"  # problems of a reply that are nobody's fault
 
 
 class PlanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,10 +9,11 @@ from schema.client_messages import (
     Applied,
     Configure,
     Keep,
+    KeepReason,
     Tick,
 )
 from schema.codes import ErrorCode
-from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
+from schema.engine_messages import LATE, PlanReply, PlanRequest, pack_values, unpack_values
 from schema.tokens import NOTHING, chord_hold, chord_onset, note_hold, note_onset
 from tests.strategies import HOLD, STRIKE_C, STRIKE_G, C, asked, off, on, only, play_frame, refusal, reply_to, session_with
 
@@ -222,11 +223,12 @@ def test_keep(reason: Any) -> None:
     assert session.give_up("s", 1, reason, 0.0) == Effects()
 
 
-def test_problem_is_kept() -> None:
-    """P6: a worker that cannot is `unavailable`."""
+@pytest.mark.parametrize(("problem", "reason"), [("no such model", "unavailable"), (LATE, "late")])
+def test_problem_is_kept(problem: str, reason: KeepReason) -> None:
+    """P6: a worker that cannot is `unavailable`, one that had no time is `late`."""
     session = session_with(silence_beats=0)
     session.receive(Tick(1, 0), 0.0)
-    assert session.receive_reply(PlanReply("s", 1, problem="no such model"), 0.0) == Effects((Keep(1, "unavailable"),))
+    assert session.receive_reply(PlanReply("s", 1, problem=problem), 0.0) == Effects((Keep(1, reason),))
 
 
 def test_listening_until_four_frames_before_the_end() -> None:

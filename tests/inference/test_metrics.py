@@ -8,8 +8,7 @@ import pytest
 from inference.errors import PortProblem
 from inference.metrics import ANSWERS, KINDS, STAGES, EngineMetrics
 from inference.planner import Bucket
-from inference.scheduler import LATE, SUPERSEDED
-from schema.engine_messages import PlanReply, WorkerState
+from schema.engine_messages import LATE, SUPERSEDED, PlanReply, WorkerState
 
 SERIES = {
     "sideman_engine_call_seconds",

@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from inference.planner import Bucket
-from inference.scheduler import LATE
 from inference.toy_engine import plan_by_hand
-from schema.engine_messages import unpack_values
+from schema.engine_messages import LATE, unpack_values
 from tests.inference.driven import Device, asked
 from tests.inference.jams import Jam, Move, whole_melody
 
@@ -71,6 +70,18 @@ def test_at_its_deadline_a_plan_is_answered_with_what_is_decided():
     (again,) = device.drain()
     assert unpack_values(again.chords) == whole
     assert again.steps == len(whole) - len(head)
+
+
+def test_the_deadline_is_kept_although_the_next_call_may_be_a_long_one():
+    """A call lately took 30 ms: 25 ms before the deadline what is decided goes out."""
+    device, jam = Device(), Jam("a", history=9)
+    device.scheduler.add(asked(jam, slack_ms=100.0), 0.0)
+    for device_s, now in ((0.03, 0.03), (0.001, 0.04)):
+        batch, _ = device.scheduler.schedule(now - device_s)
+        assert device.scheduler.complete(batch, device.engine.run(batch.works, batch.bucket), device_s, now) == []
+    batch, (reply,) = device.scheduler.schedule(0.075)
+    assert batch is None
+    assert len(unpack_values(reply.chords)) == 4  # and the melody of the frame before
 
 
 def test_at_its_deadline_a_plan_without_any_frame_is_late():

@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from inference.scheduler import LATE, SUPERSEDED, Scheduler
+from inference.scheduler import Scheduler
 from inference.toy_engine import ToyEngine, plan_by_hand
-from schema.engine_messages import unpack_values
+from schema.engine_messages import LATE, SUPERSEDED, unpack_values
 from tests.inference.driven import BUCKETS, CALL_S
 from tests.inference.jams import Jam, Move, moves
 
