@@ -52,7 +52,7 @@ class Sounding(NamedTuple):
 
 
 class WarmStart(NamedTuple):
-    """How the models take the silence before the first plan: chord values of [first_frame, end_frame), which never sound (P10)."""
+    """How the models take the silence once a chord has sounded: chord values of [first_frame, end_frame), which never sound (P10)."""
 
     first_frame: int
     chords: tuple[int, ...]
@@ -63,7 +63,9 @@ class WarmStart(NamedTuple):
         return self.first_frame + len(self.chords)
 
     def shown(self, chords: Sequence[int], first_frame: int) -> list[int]:
-        """Chords from `first_frame` on as the models see them: these in place of N, up to the first chord that sounds."""
+        """Chords that sounded from `first_frame` on as the models see them: these in place of the N before the first, if there is one."""
+        if not any(chords):
+            return list(chords)
         silence = itertools.takewhile(NOTHING.__eq__, chords)
         end_frame = min(self.end_frame, first_frame + sum(1 for _ in silence))
         return [

@@ -1,8 +1,8 @@
 """From the state of a jam to a plan request, and from the worker's reply to the plan that is sent. Pure.
 
 A plan is a pure function of its `Situation` (P8). Chords that are known beforehand are given to the worker, not asked of it:
-what sounded, what is committed (P2), and N for the rest of the initial silence (P7). After a warm start (P10) the worker is
-shown other chords in that silence than what is sent, which stays N.
+what sounded, what is committed (P2), and N for the rest of the initial silence (P7). Once a chord has sounded, a warm start (P10)
+is shown in place of that silence.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from schema.client_messages import ChordRun, Plan, Settings, SymbolRun, Timing
 from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms, window_start
 from schema.plan import ChordPlan, Run, committed_chords, committed_until, plan_frames, runs, sound
-from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break, sounded
+from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, chord_of, first_break
 from schema.voicing import voice
 
 HEAD_START_FRAMES = 4  # P7: plans begin this long before the silence ends
@@ -34,9 +34,6 @@ class Situation(NamedTuple):
     settings: Settings
     seed: int
     bar_line: int
-    opening: tuple[int, ...] | None = (
-        None  # chords of all frames before the plan as the offline model has them; the plan goes on from there
-    )
 
     @property
     def first_frame(self) -> int:
@@ -114,11 +111,8 @@ def planned_from(reply: PlanReply, request: PlanRequest, situation: Situation, u
     assert len(values) == request.lookahead_frames, f"expected {request.lookahead_frames} chords, got {len(values)}"
     assert values[: len(given)] == given, f"expected the known chords {given}, got {values[: len(given)]}"
     assert first_break([shown[past - 1], *values], NUM_CHORDS) is None, f"expected chords that may follow {shown[past - 1]}, got {values}"
-    known = _known_chords(situation, first_frame + request.lookahead_frames)
-    running = known[-1] if known else situation.jam.running
-    chords = (*known, *sounded(values[len(known) :], running, NUM_CHORDS))
     until = committed_until(situation.earlier, first_frame, settings.commit_beats * FRAMES_PER_BEAT)
-    plan = ChordPlan(first_frame, until, chords)
+    plan = ChordPlan(first_frame, until, tuple(values))
     return Planned(request.seq, plan, _pitches(plan, situation), _decided(plan, situation, unrefined))
 
 
@@ -136,12 +130,10 @@ def _known_chords(situation: Situation, end_frame: int) -> list[int]:
 
 
 def _shown_chords(situation: Situation, end_frame: int) -> list[int]:
-    """The chords a worker is given, from the jam's first frame on: what sounded and what is known, as a warm start lets them look."""
-    if situation.opening is not None:
-        return [*situation.opening]
+    """The chords a worker is given, from the jam's first frame on: what sounded, as a warm start lets it look, and what is known."""
     jam = situation.jam
-    chords = [*jam.chords, *_known_chords(situation, end_frame)]
-    return chords if jam.warm_start is None else jam.warm_start.shown(chords, jam.first_frame)
+    past = jam.chords if jam.warm_start is None else jam.warm_start.shown(jam.chords, jam.first_frame)
+    return [*past, *_known_chords(situation, end_frame)]
 
 
 def plan_message(planned: Planned, timing: Timing, warm_start: WarmStart | None = None) -> Plan:

@@ -166,8 +166,7 @@ class Session:
         if flight is None or not flight.waits_for(reply.session, reply.seq):
             return Effects()
         if flight.opens:
-            situation = warm_start.opened(reply, flight.situation)
-            return Effects(request=self._request_plan(flight.asked, situation, now))
+            return Effects(request=self._request_plan(flight.asked, warm_start.settled(reply, flight.situation), now))
         return self._planned(reply, flight, now)
 
     def give_up(self, session: str, seq: int, reason: KeepReason, now: float) -> Effects:
@@ -185,8 +184,9 @@ class Session:
         reply, unrefined = filled(reply, flight.request, situation)
         planned = planned_from(reply, flight.request, situation, unrefined)
         changed, overlap = revision(situation.previous, planned)
-        if situation.opening is not None:
-            self._untold = warm_start.settled(reply, situation)
+        settles = situation.jam.warm_start != self._played().warm_start
+        if settles:
+            self._untold = situation.jam.warm_start
             self._jam = self._played()._replace(warm_start=self._untold)
         self._previous = planned
         self._sent[planned.seq] = planned
@@ -198,7 +198,7 @@ class Session:
             self._next_request(now),
             revised_chords=changed,
             planned_overlap=overlap,
-            warm_start=None if situation.opening is None else "done",
+            warm_start="done" if settles else None,
         )
 
     # ---- messages ----

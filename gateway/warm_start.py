@@ -1,14 +1,15 @@
-"""The warm start of a jam: what the models take the initial silence for, instead of a rest of their own (P10). Pure.
+"""The warm start of a jam: what the models take the initial silence for once a chord has sounded, instead of a rest (P10). Pure.
 
 The first plan of a jam is made in two requests. An offline model hears the melody so far and has chords for it: the *opening*,
-which covers every frame before the plan. Then the plan is asked for with the opening in place of the silence, and nothing is
-given for the rest of the silence: what the plan has there completes the warm start. If either request fails, nothing is settled.
+which covers every frame before the plan; its last chord, held on, stands for the rest of the silence. Then the plan is asked for,
+as after a rest: an agent that has a past goes on with its progression, one that has none covers what it has just heard, which makes
+the better first chord. If either request fails, nothing is settled.
 """
 
 from gateway.jam import WarmStart, heard
 from gateway.planning import HEAD_START_FRAMES, Situation, slack_ms
 from schema.engine_messages import PlanReply, PlanRequest, pack_values, unpack_values
-from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, first_break
+from schema.tokens import DENSITIES, NOTHING, NUM_CHORDS, STYLES, first_break, held
 
 WARM_START = "/warm-start"  # behind the player's name, as the session of a request
 
@@ -43,17 +44,12 @@ def opening_request(situation: Situation, model: str, *, session: str, seq: int,
     )
 
 
-def opened(reply: PlanReply, situation: Situation) -> Situation:
-    """The same situation with the opening. A reply that breaks the request's terms is a bug of ours."""
+def settled(reply: PlanReply, situation: Situation) -> Situation:
+    """The same situation with the warm start that the opening makes. A reply that breaks the request's terms is a bug of ours."""
     values = unpack_values(reply.chords)
     expected = situation.first_frame - situation.jam.first_frame
     assert len(values) == expected, f"expected {expected} chords, got {len(values)}"
     assert first_break([NOTHING, *values], NUM_CHORDS) is None, f"expected chords from the first one on, got {values}"
-    return situation._replace(opening=tuple(values))
-
-
-def settled(reply: PlanReply, situation: Situation) -> WarmStart:
-    """The warm start that the reply to the plan's request completes."""
-    assert situation.opening is not None, "expected a plan that goes on from an opening"
-    rest = unpack_values(reply.chords)[: situation.silence_until - situation.first_frame]
-    return WarmStart(situation.jam.first_frame, (*situation.opening, *rest))
+    rest = [held(values[-1], NUM_CHORDS)] * (situation.silence_until - situation.first_frame)
+    warm_start = WarmStart(situation.jam.first_frame, (*values, *rest))
+    return situation._replace(jam=situation.jam._replace(warm_start=warm_start))

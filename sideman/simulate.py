@@ -6,7 +6,7 @@ The player is honest: notes of frame f are told with the tick of f + 1, and the 
         for reply in answers(residents, [request for _, request in wave]):
             the player whose request it was .take(reply)
 
-Most frames have one wave of requests. Where a warm start is due there are two: the opening, then the plan that goes on from it.
+Most frames have one wave of requests. Where a warm start is due there are two: the opening, then the plan.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -25,11 +25,11 @@ from schema.grid import FRAMES_PER_BEAT
 from schema.tokens import NOTHING, chord_hold, chord_onset
 from tests.doubles import MODELS, OFFLINE_MODEL
 
-G, E = Chord(7, "maj"), Chord(4, "maj")
+C, G, E = Chord(0, "maj"), Chord(7, "maj"), Chord(4, "maj")
 SILENCE_BEATS = 2
 SLOW = Configure(bpm=20.0, silence_beats=SILENCE_BEATS, commit_beats=1)
 NOTES = [NoteEvent(0, 67, True), NoteEvent(2, 64, True)]  # G, then E
-OPENING = [SymbolRun(0, 2, "G"), SymbolRun(2, 2, "E")]
+WARM = [SymbolRun(0, 2, "G"), SymbolRun(2, 6, "E")]  # the opening, its last chord held to the end of the silence
 A_TUNE = [MelodyRun(frame, 4, 60 + frame // 4 % 12) for frame in range(0, 600, 4)]
 
 
@@ -76,16 +76,22 @@ async def harmonized(client, message):
 
 
 async def test_the_silence_is_harmonised_and_never_sounds(full_house):
-    """P10: the offline model hears the notes, the live one goes on from its chords; what runs into the end is struck there."""
-    full_house.worker.plan = lambda request: [chord_hold(E)] * request.lookahead_frames
+    """P10: the offline model hears the notes, the live one is asked as after a rest; from its first chord on it sees what was heard."""
     async with full_house.client() as client:
         _, plan = await warm(client)
-    opening, request = full_house.worker.requests
+        await client.ask(Tick(3, 7, applied=Applied(2, 4)))
+        await client.ask(Tick(4, 8))
+    opening, request, before, after = full_house.worker.requests
     assert (opening.model, opening.window_start, opening.first_frame, opening.lookahead_frames) == ("toy-offline", 0, 0, 4)
     assert (request.model, request.first_frame) == ("toy", 4)
-    assert unpack_values(request.chords) == [chord_onset(G), chord_hold(G), chord_onset(E), chord_hold(E)]
-    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [(4, 4, "N", False), (8, 12, "E", True)]
-    assert plan.warm_start == [OPENING[0], SymbolRun(2, 6, "E")]
+    assert unpack_values(request.chords) == unpack_values(before.chords)[:8] == [NOTHING] * 8
+    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [
+        (4, 4, "N", False),
+        (8, 8, "C", True),
+        (16, 4, "C", True),
+    ]
+    assert plan.warm_start == WARM
+    assert unpack_values(after.chords)[:9] == [chord_onset(G), chord_hold(G), chord_onset(E), *[chord_hold(E)] * 5, chord_onset(C)]
     assert full_house.metric("warm_starts_total", outcome="done") == 1
 
 
@@ -95,7 +101,7 @@ async def test_every_plan_brings_it_until_one_is_applied(full_house):
         _, first = await warm(client)
         second = await client.ask(Tick(3, 4))
         third = await client.ask(Tick(4, 5, applied=Applied(3, 5)))
-    assert first.warm_start == second.warm_start == [*OPENING, SymbolRun(4, 4, "C")]
+    assert first.warm_start == second.warm_start == WARM
     assert third.warm_start == []
     for plan in (first, second, third):
         assert all(run.symbol == "N" for run in plan.chords if run.start < SILENCE_BEATS * FRAMES_PER_BEAT)
@@ -124,7 +130,7 @@ async def test_a_warm_start_that_fails_costs_one_plan(full_house):
         assert await client.ask(Tick(2, 3)) == Keep(2, "unavailable")
         full_house.worker.problem = ""
         plan = await client.ask(Tick(3, 4))
-    assert (plan.first_frame, plan.warm_start) == (5, [OPENING[0], SymbolRun(2, 3, "E"), SymbolRun(5, 3, "C")])
+    assert (plan.first_frame, plan.warm_start) == (5, WARM)
     assert full_house.metric("warm_starts_total", outcome="unavailable") == 1
 
 
@@ -133,7 +139,7 @@ async def test_sent_back_it_is_what_it_was(full_house, subprotocol):
     """H8, H5: the request after a resume is that of the jam without interruption; without the echo the silence is a rest."""
     async with full_house.client(subprotocol) as there:
         welcome, plan = await warm(there)
-        await there.ask(Tick(3, 5, applied=Applied(2, 4)))
+        await there.ask(Tick(3, 8, applied=Applied(2, 4)))
     history = History(4, 0, [MelodyRun(0, 2, 67), MelodyRun(2, 2, 64)], [SymbolRun(0, 5, "N")], pending(plan), welcome.seed)
     for echo in (plan.warm_start, []):
         async with full_house.client(subprotocol) as new:
@@ -141,9 +147,10 @@ async def test_sent_back_it_is_what_it_was(full_house, subprotocol):
             await new.ask(SLOW)
             resumed = History(4, 0, history.melody, history.chords, history.plan, history.seed, warm_start=echo)
             await new.send(resumed)
-            assert isinstance(await new.ask(Tick(3, 5, applied=Applied(2, 4))), Plan)
+            assert isinstance(await new.ask(Tick(3, 8, applied=Applied(2, 5))), Plan)
     one, with_echo, without = full_house.worker.requests[-3:]
     assert (one.chords, one.melody, one.seed) == (with_echo.chords, with_echo.melody, with_echo.seed)
+    assert unpack_values(one.chords)[2] == chord_onset(E)
     assert unpack_values(without.chords)[:8] == [NOTHING] * 8
 
 

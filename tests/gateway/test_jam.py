@@ -117,10 +117,17 @@ def test_warm_start_is_carried_on() -> None:
 
 
 def test_silence_is_shown_as_the_warm_start() -> None:
-    """P10: where both are, the warm start stands; before and after it N stays N."""
-    assert WARM.shown([NOTHING] * 8, 0) == [NOTHING] * 2 + list(WARM.chords) + [NOTHING] * 2
-    assert WARM.shown([NOTHING] * 2, 3) == [chord_hold(C), chord_onset(G)]
-    assert WARM.shown([NOTHING] * 2, 6) == [NOTHING] * 2
+    """P10: once a chord has sounded, the warm start stands where both are; before and after it N stays N."""
+    rest = [NOTHING, NOTHING, chord_onset(C)]
+    assert WARM.shown([NOTHING] * 6 + rest, 0) == [NOTHING] * 2 + list(WARM.chords) + rest
+    assert WARM.shown([NOTHING] * 3 + rest, 3) == list(WARM.chords[1:]) + rest
+    assert WARM.shown(rest, 6) == rest
+
+
+def test_before_the_first_chord_silence_is_silence() -> None:
+    """P10: the first chord is chosen as after a rest, however long the rest is."""
+    assert WARM.shown([NOTHING] * 8, 0) == [NOTHING] * 8
+    assert WARM.shown([NOTHING], 3) == [NOTHING]
 
 
 def test_what_sounded_is_shown_as_it_was() -> None:

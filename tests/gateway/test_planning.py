@@ -159,38 +159,32 @@ def test_reply_to_keeps_the_terms() -> None:
 WARM = WarmStart(0, (chord_onset(C), chord_hold(C), chord_hold(C), chord_hold(C)))
 
 
-def test_an_opening_stands_for_the_silence() -> None:
-    """P10: the worker is given the opening and nothing behind it; what it has below s is sent as N, what runs into s is struck."""
-    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,)), silence_beats=1)._replace(opening=WARM.chords[:2])
+def test_the_first_chord_is_chosen_as_after_a_rest() -> None:
+    """P10, P7: until a chord has sounded the worker is given the silence as it is, the rest of it too."""
+    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,), warm_start=WARM), silence_beats=1)
     request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
-    assert unpack_values(request.chords) == [chord_onset(C), chord_hold(C)]
-    planned = planned_by(situation, *[chord_hold(C)] * 4)
+    assert unpack_values(request.chords) == [NOTHING] * 4
+    planned = planned_by(situation, NOTHING, NOTHING, chord_onset(C), chord_hold(C))
     assert planned.plan.chords == (NOTHING, NOTHING, chord_onset(C), chord_hold(C))
     assert [bool(pitches) for pitches in planned.pitches] == [False, False, True, True]
 
 
-def test_a_settled_warm_start_is_known() -> None:
-    """P10: the silence is given as the warm start has it, and sent as N."""
-    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,), warm_start=WARM), silence_beats=1)
+def test_a_committed_chord_has_not_sounded_yet() -> None:
+    """P10, P2: it is given behind the silence as it is."""
+    previous = a_plan(2, 5, NOTHING, NOTHING, chord_onset(G))
+    situation = situation_with(Jam(2, (NOTHING,) * 3, (NOTHING,) * 2, warm_start=WARM), previous, silence_beats=1)
     request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
-    assert unpack_values(request.chords) == list(WARM.chords)
-    planned = planned_by(situation, *[chord_hold(C)] * 3, chord_onset(G))
-    assert planned.plan.chords == (NOTHING, NOTHING, chord_onset(C), chord_onset(G))
+    assert unpack_values(request.chords) == [*[NOTHING] * 4, chord_onset(G)]
 
 
-def test_a_warm_start_in_the_past() -> None:
-    """P10: what follows what sounded after the silence is sent as the worker has it."""
-    jam = Jam(4, (*[NOTHING] * 4, chord_onset(C)), (NOTHING,) * 4, warm_start=WARM)
-    request = plan_request(situation_with(jam), session="s", seq=2, waited_ms=0.0)
-    assert unpack_values(request.chords) == [*WARM.chords, chord_onset(C)]
+def test_once_a_chord_has_sounded_the_warm_start_stands_for_the_silence() -> None:
+    """P10: before what sounded; a rest after the silence stays one, and so does N that a longer silence puts into the plan (P7)."""
+    jam = Jam(5, (*[NOTHING] * 5, chord_onset(C)), (NOTHING,) * 5, warm_start=WARM)
+    for silence_beats, known in ((0, []), (2, [NOTHING] * 2)):
+        situation = situation_with(jam, silence_beats=silence_beats)
+        request = plan_request(situation, session="s", seq=2, waited_ms=0.0)
+        assert unpack_values(request.chords) == [*WARM.chords, NOTHING, chord_onset(C), *known]
     assert planned_by(situation_with(jam), *[chord_hold(C)] * 4).plan.chords == (chord_hold(C),) * 4
-
-
-def test_the_warm_start_is_checked_as_it_is_shown() -> None:
-    """P10: a reply that changes it is a bug of ours."""
-    situation = situation_with(Jam(1, (NOTHING,) * 2, (NOTHING,), warm_start=WARM), silence_beats=1)
-    with pytest.raises(AssertionError, match="expected the known chords"):
-        planned_by(situation, NOTHING, NOTHING, chord_onset(C), chord_hold(C))
 
 
 def test_message_with_a_warm_start() -> None:

@@ -1,17 +1,19 @@
-"""The first plan of a jam where an offline model is there: two requests, one answer, and nothing heard before the silence ends."""
+"""The first plans of a jam where an offline model is there: two requests for the first, and a past for those after the first chord."""
 
 import copy
+import itertools
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.session import Effects, Session
+from schema.chords import print_symbol
 from schema.client_messages import Applied, Configure, Hello, History, Keep, MelodyRun, PendingPlan, Plan, Reset, Settings, SymbolRun, Tick
 from schema.codes import ErrorCode
 from schema.engine_messages import PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT
-from schema.tokens import HOLD_ACTION, NOTHING, chord_hold, chord_onset, note_hold, note_onset
+from schema.tokens import NOTHING, chord_hold, chord_of, chord_onset, note_hold, note_onset
 from tests.strategies import (
     ALL_MODELS,
     HOLD,
@@ -32,6 +34,8 @@ from tests.strategies import (
 )
 
 LONG_C = (STRIKE_C, *[HOLD] * 99)
+REST_THEN_G = (*[NOTHING] * 4, STRIKE_G, *[HOLD] * 99)  # from frame 4: a G that begins with the silence's end
+WARM = [chord_onset(C), *[chord_hold(C)] * 7]
 
 
 def jam_at(frame: int, **settings: Any) -> Session:
@@ -49,7 +53,7 @@ def opened(session: Session, frame: int, now: float = 0.0) -> PlanRequest:
 
 
 def warmed(session: Session, actions: tuple[int, ...] = (HOLD,)) -> Plan:
-    """The plan that answers the tick of frame 3, from an opening in C."""
+    """The plan that answers the tick of frame 3, after an opening in C."""
     plan = only(session.receive_reply(reply_to(opened(session, 3), actions), 0.0))
     assert isinstance(plan, Plan)
     return plan
@@ -66,46 +70,49 @@ def test_the_offline_model_is_asked_first() -> None:
     assert unpack_values(request.melody) == [NOTHING, note_onset(60), note_hold(60), note_hold(60)]
 
 
-def test_the_plan_goes_on_from_there() -> None:
-    """P10: its chords stand in place of the silence, the rest of it is the live model's; what was waited is off the slack."""
+def test_the_first_plan_is_asked_for_as_after_a_rest() -> None:
+    """P10: then the live model is asked, and shown the silence as it is; what was waited is off the slack."""
     request = opened(jam_at(3), 3, now=0.03)
     assert (request.session, request.seq, request.model, request.first_frame) == ("s", 4, "online", 4)
-    assert unpack_values(request.chords) == [chord_onset(C), *[chord_hold(C)] * 3]
+    assert unpack_values(request.chords) == [NOTHING] * 8
     assert round(request.slack_ms, 6) == 70.0
 
 
 def test_nothing_sounds_in_the_silence() -> None:
-    """P10, P7: what is sent is N below s, and a chord that runs into s is struck there; the warm start comes along."""
+    """P10, P7: what is sent is N below s; the warm start comes along, the opening's last chord held to s."""
     session = jam_at(3)
-    effects = session.receive_reply(reply_to(opened(session, 3), [HOLD_ACTION]), 0.0)
+    effects = session.receive_reply(reply_to(opened(session, 3), REST_THEN_G), 0.0)
     plan = only(effects)
-    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [(4, 4, "N", False), (8, 12, "C", True)]
+    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [(4, 4, "N", False), (8, 12, "G", True)]
     assert plan.chords[1].pitches
     assert plan.warm_start == [SymbolRun(0, 8, "C")]
     assert effects.warm_start == "done"
 
 
-def test_later_requests_show_the_same_silence() -> None:
-    """P10: settled once; the models see it below s, and what sounds from there on. What is sent stays N below s."""
+def test_once_a_chord_has_sounded_the_silence_is_harmonised() -> None:
+    """P10: a promised chord is none yet; from the tick on in whose frame one sounds, requests show the warm start below s."""
     session = jam_at(3)
-    warmed(session, (STRIKE_C, HOLD, HOLD, HOLD, STRIKE_G, *[HOLD] * 50))
-    request = asked(session.receive(Tick(5, 4, applied=Applied(4, 4)), 0.0))
-    view = [chord_onset(C), *[chord_hold(C)] * 3, chord_onset(C), *[chord_hold(C)] * 3]
-    assert unpack_values(request.chords) == [*view, chord_onset(G), *[chord_hold(G)] * 3]
-    plan = only(session.receive_reply(reply_to(request), 0.0))
-    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [(5, 3, "N", False), (8, 13, "G", True)]
-    later = asked(session.receive(Tick(9, 9, applied=Applied(5, 5)), 0.0))
-    assert unpack_values(later.chords)[:10] == [*view, chord_onset(G), chord_hold(G)]
+    warmed(session, REST_THEN_G)
+    before = asked(session.receive(Tick(8, 7, applied=Applied(4, 4)), 0.0))
+    assert unpack_values(before.chords) == [*[NOTHING] * 8, chord_onset(G), *[chord_hold(G)] * 3]
+    plan = only(session.receive_reply(reply_to(before), 0.0))
+    assert [(run.start, run.length, run.symbol, run.onset) for run in plan.chords] == [(8, 16, "G", True)]
+    for frame in (8, 9):
+        request = asked(session.receive(Tick(frame + 1, frame), 0.0))
+        assert unpack_values(request.chords)[: frame + 1] == [*WARM, chord_onset(G), chord_hold(G)][: frame + 1]
+        session.receive_reply(reply_to(request), 0.0)
 
 
-def test_an_uncommitted_end_of_the_silence_may_be_held_into() -> None:
-    """P10: without commitment every plan may hold into s anew, and strikes there."""
-    session = jam_at(3, commit_beats=0)
-    warmed(session)
-    request = asked(session.receive(Tick(5, 4), 0.0))
-    assert unpack_values(request.chords) == [chord_onset(C), *[chord_hold(C)] * 7]
-    plan = only(session.receive_reply(reply_to(request), 0.0))
-    assert [(run.start, run.symbol, run.onset) for run in plan.chords] == [(5, "N", False), (8, "C", True)]
+def test_a_first_plan_of_rests_leaves_the_silence_a_rest() -> None:
+    """P10: however long the model rests; when it strikes at last, what it rested behind s stays N."""
+    session = jam_at(3)
+    assert {run.symbol for run in warmed(session).chords} == {"N"}
+    late = asked(session.receive(Tick(11, 10, applied=Applied(4, 4)), 0.0))
+    assert unpack_values(late.chords) == [NOTHING] * 12  # the last committed one is that of frame 11
+    plan = only(session.receive_reply(reply_to(late, (NOTHING, STRIKE_G, *[HOLD] * 99)), 0.0))
+    assert [(run.start, run.symbol) for run in plan.chords] == [(11, "N"), (12, "G")]
+    after = asked(session.receive(Tick(13, 12, applied=Applied(11, 11)), 0.0))
+    assert unpack_values(after.chords)[:13] == [*WARM, *[NOTHING] * 4, chord_onset(G)]
 
 
 # ---- told until applied ----
@@ -135,14 +142,14 @@ def test_reset_forgets_it() -> None:
 def test_other_silence_settings_do_not_change_it() -> None:
     """P10: settled once."""
     session = jam_at(3)
-    warmed(session)
+    warmed(session, REST_THEN_G)
     session.receive(Configure(silence_beats=4), 0.0)
-    request = asked(session.receive(Tick(5, 4, applied=Applied(4, 4)), 0.0))
-    assert unpack_values(request.chords)[:8] == [chord_onset(C), *[chord_hold(C)] * 7]
+    request = asked(session.receive(Tick(5, 8, applied=Applied(4, 4)), 0.0))
+    assert unpack_values(request.chords)[:9] == [*WARM, chord_onset(G)]
     session.give_up("s", 5, "late", 0.0)
     session.receive(Configure(silence_beats=0), 0.0)
-    request = asked(session.receive(Tick(6, 5), 0.0))
-    assert unpack_values(request.chords)[:8] == [chord_onset(C), *[chord_hold(C)] * 7]
+    request = asked(session.receive(Tick(6, 9), 0.0))
+    assert unpack_values(request.chords)[:10] == [*WARM, chord_onset(G), chord_hold(G)]
 
 
 # ---- cold starts ----
@@ -221,14 +228,16 @@ def test_offline_models_do_not_play_live() -> None:
 
 
 def test_a_history_brings_it_back() -> None:
-    """H8: with what a plan brought, the models see what they saw; nobody tells it again. Without it the silence is a rest."""
+    """H8: with what a plan brought, the models see from the first chord on what they saw; nobody tells it again. Without it, a rest."""
     pending = PendingPlan(4, 12, [SymbolRun(4, 4, "N"), SymbolRun(8, 12, "C")])
-    for echo, view in (([SymbolRun(0, 6, "G"), SymbolRun(6, 2, "C")], [chord_onset(G), *[chord_hold(G)] * 4]), ([], [NOTHING] * 5)):
+    for echo, view in (([SymbolRun(0, 8, "G")], [chord_onset(G), *[chord_hold(G)] * 7]), ([], [NOTHING] * 8)):
         session = session_with(ALL_MODELS, silence_beats=2)
         session.receive(History(4, 0, chords=[SymbolRun(0, 5, "N")], plan=pending, warm_start=echo), 0.0)
         request = asked(session.receive(Tick(5, 4, [on(4)]), 0.0))
-        assert (request.session, unpack_values(request.chords)[:5]) == ("s", view)
+        assert (request.session, unpack_values(request.chords)[:8]) == ("s", [NOTHING] * 8)
         assert only(session.receive_reply(reply_to(request), 0.0)).warm_start == []
+        request = asked(session.receive(Tick(6, 8, applied=Applied(4, 5)), 0.0))
+        assert unpack_values(request.chords)[:9] == [*view, chord_onset(C)]
 
 
 def test_a_history_before_the_first_plan_begins_warm() -> None:
@@ -312,6 +321,20 @@ def test_warm_jams_keep_all_promises(jam: Jamming) -> None:
                 assert promised.get(frame, says) == says
                 if frame < plan.committed_until:
                     promised[frame] = says
+
+
+@settings(deadline=None, max_examples=60)
+@given(jam=jams)
+def test_the_silence_is_a_rest_until_a_chord_has_sounded(jam: Jamming) -> None:
+    """P10: then the warm start, in every later request; what sounded is shown as it did."""
+    jam.play()
+    warm = [run.symbol for run in jam.warm_start for _ in range(run.length)]
+    sounded = [run.symbol for run in jam.sounded]
+    silence = sum(1 for _ in itertools.takewhile("N".__eq__, sounded))
+    for request in jam.requests[1:]:
+        seen = [print_symbol(chord_of(value)) for value in unpack_values(request.chords)[: request.first_frame]]
+        harmonised = warm if silence < request.first_frame else []
+        assert seen == [*harmonised, *sounded[len(harmonised) : request.first_frame]]
 
 
 @settings(deadline=None, max_examples=60)

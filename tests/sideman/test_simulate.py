@@ -106,14 +106,16 @@ def test_a_primed_jam_begins_with_the_human_chords(resident):
 
 
 def test_with_an_offline_model_the_jam_begins_warm(resident, offline):
-    """P10: first the opening, from the melody so far, then the plan that goes on from it; both in one frame, and then as ever."""
+    """P10: first the opening, from the melody so far, then the plan, both in one frame; the models see it once a chord has sounded."""
     player = Player(song(), [INFO, OFFLINE], settings(silence_beats=4, commit_beats=0), name="a", seed=6)
     (opening, nothing), (first, plan), *later = play([resident, offline], player)
     assert (opening.session, opening.model, nothing) == ("a/warm-start", "all ears", None)
     assert unpack_values(opening.melody)[:11] == song().melody[:11].tolist()
     assert (first.session, first.model, first.seq) == ("a", "toy", opening.seq)
-    assert unpack_values(first.chords) == plan_by_hand(opening, offline=True)
-    assert plan.warm_start
+    assert unpack_values(first.chords) == [NOTHING] * 16
+    (warm,) = {request.chords[: 2 * 16] for request, _ in later if request.window_start == 0 and request.first_frame > 16}
+    assert unpack_values(warm)[:12] == plan_by_hand(opening, offline=True)
+    assert sum(run.length for run in plan.warm_start) == 16
     assert {request.model for request, _ in later} == {"toy"}
     assert (player.plans, player.sounded[:16]) == (1 + len(later), [NOTHING] * 16)
     assert player.sounded[16] != NOTHING

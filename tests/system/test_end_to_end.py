@@ -161,7 +161,9 @@ async def test_the_first_plan_brings_a_warm_start(service):
         for frame in range(20):
             await band.tick(frame)
     first = band.plans[11]
-    assert (first.first_frame, first.chords[0].start, first.chords[0].length, first.chords[0].symbol) == (12, 12, 4, "N")
+    silence = first.chords[0]
+    assert (first.first_frame, silence.start, silence.symbol) == (12, 12, "N")
+    assert silence.length >= 4
     assert sum(run.length for run in first.warm_start) == 16
     assert {run.symbol for run in first.warm_start} != {"N"}
     assert [sounding.symbol for sounding in client.jam.frames[:16]] == ["N"] * 16

@@ -62,7 +62,7 @@ function requestFrom(situation: Situation, symbols: Symbols, windowStart: number
     windowStart,
     firstFrame: jam.frame + 1,
     lookaheadFrames,
-    chords: shown(jam, [...jam.chords, ...known]).slice(offset),
+    chords: [...shown(jam), ...known].slice(offset),
     melody: [...jam.melody.slice(offset), ...openMelody(jam)],
     temperature: settings.temperature,
     barLine,
@@ -71,11 +71,9 @@ function requestFrom(situation: Situation, symbols: Symbols, windowStart: number
 }
 
 /** The plan that the planned values make. */
-export function sentPlan(seq: number, values: readonly number[], situation: Situation, symbols: Symbols): SentPlan {
+export function sentPlan(seq: number, chords: readonly number[], situation: Situation, symbols: Symbols): SentPlan {
   const { jam, previous, settings } = situation;
   const firstFrame = jam.frame + 1;
-  const known = knownChords(situation, firstFrame + values.length, symbols.numChords);
-  const chords = [...known, ...sounded(values.slice(known.length), known.at(-1) ?? runningOf(jam), symbols.numChords)];
   const committedUntil = Math.max(previous?.committedUntil ?? 0, firstFrame + settings.commit_beats * FRAMES_PER_BEAT);
   return { seq, firstFrame, committedUntil, chords, pitches: pitchesOf(firstFrame, chords, situation, symbols) };
 }
@@ -124,12 +122,11 @@ function knownChords({ jam, previous, settings }: Situation, endFrame: number, n
   return [...committed, ...new Array<number>(Math.max(0, silent)).fill(NOTHING)];
 }
 
-/** Chords from the jam's first frame on as the model sees them: the warm start in place of N, up to the first chord that sounds. */
-function shown(jam: Jam, chords: readonly number[]): readonly number[] {
-  const { warmStart } = jam;
+/** What sounded as the model sees it: the warm start in place of the N before the first chord; as it was while none has sounded (P10). */
+function shown(jam: Jam): readonly number[] {
+  const { chords, warmStart } = jam;
   if (warmStart === null) return chords;
-  const first = firstFrameOf(jam);
+  const offset = firstFrameOf(jam) - warmStart.firstFrame;
   const silence = chords.findIndex((value) => value !== NOTHING);
-  const end = first + (silence < 0 ? chords.length : silence);
-  return chords.map((value, index) => (first + index < end ? warmStart.chords[first + index - warmStart.firstFrame] : undefined) ?? value);
+  return chords.map((value, index) => (index < silence ? warmStart.chords[offset + index] : undefined) ?? value);
 }
