@@ -40,3 +40,11 @@ async function closeAll(browser: Browser, server: ViteDevServer): Promise<void> 
   await browser.close();
   await server.close();
 }
+
+let shared: Promise<OpenWorkbench> | null = null;
+
+/** The workbench that all tests of a run share; it ends with the process. */
+export function theWorkbench(): Promise<OpenWorkbench> {
+  shared ??= openWorkbench();
+  return shared;
+}

@@ -1,13 +1,12 @@
 /** Keyboard, pointers and MIDI of a real browser: what is pressed is told once, and whatever happens, no note hangs. */
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type OpenWorkbench, openWorkbench } from "./harness.ts";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type OpenWorkbench, theWorkbench } from "./harness.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {
-  workbench = await openWorkbench();
+  workbench = await theWorkbench();
 });
-afterAll(() => workbench?.close());
 beforeEach(async () => {
   await workbench.page.reload();
   await workbench.page.waitForFunction(() => "workbench" in globalThis);

@@ -1,15 +1,14 @@
 /** Every instrument, rendered offline in a real Chromium by the sampler that plays live: it sounds, on time, at the right pitch. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { INSTRUMENTS, type Instrument } from "../src/contracts.ts";
-import { type OpenWorkbench, openWorkbench } from "./harness.ts";
+import { type OpenWorkbench, theWorkbench } from "./harness.ts";
 import type { Heard } from "./page_sound.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {
-  workbench = await openWorkbench();
+  workbench = await theWorkbench();
 });
-afterAll(() => workbench?.close());
 
 const START_S = 0.25;
 /** The pad swells. */

@@ -2,34 +2,25 @@
 
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, test } from "vitest";
-import { CHROMIUM, FLAGS } from "./chromium.ts";
-import { Service } from "./service.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, test } from "vitest";
+import { theBrowser, theService } from "./visit.ts";
 
-const FOLDER = fileURLToPath(new URL("../../../docs/pictures/", import.meta.url));
+const FOLDER = process.env.PICTURES ?? fileURLToPath(new URL("../../../docs/pictures/", import.meta.url));
 const DESKTOP = { width: 1280, height: 720 };
 const PHONE = { width: 390, height: 780 };
 
-let service: Service;
-let browser: Browser;
+beforeAll(() => void mkdirSync(FOLDER, { recursive: true }));
 
-beforeAll(async () => {
-  mkdirSync(FOLDER, { recursive: true });
-  service = await Service.start();
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-});
-afterAll(async () => {
-  await browser?.close();
-  await service?.stop();
-});
+type Look = "dark" | "light" | "contrast";
 
-async function shown(viewport: { width: number; height: number }, colorScheme: "dark" | "light"): Promise<Page> {
-  const page = await browser.newPage({ viewport, colorScheme, hasTouch: viewport === PHONE });
+async function shown(viewport: { width: number; height: number }, look: Look): Promise<Page> {
+  const page = await (await theBrowser()).newPage({ viewport, hasTouch: viewport === PHONE });
   page.setDefaultTimeout(120_000); // a picture waits for a machine that is busy
   await page.addInitScript(() => localStorage.setItem("sideman.visited", "1"));
-  await page.goto(service.url);
+  await page.goto((await theService()).url);
   await page.waitForFunction(() => window.sideman?.store.state.connection === "open");
+  await page.evaluate((theme) => window.sideman.change({ theme }), look);
   return page;
 }
 
@@ -43,27 +34,30 @@ async function jamming(page: Page): Promise<void> {
 }
 
 test.each([
-  ["jam", DESKTOP, "dark"],
-  ["jam-light", DESKTOP, "light"],
-  ["jam-phone", PHONE, "dark"],
-] as const)("%s", async (name, viewport, scheme) => {
-  const page = await shown(viewport, scheme);
+  ["jam", DESKTOP, "dark", "none"],
+  ["jam-light", DESKTOP, "light", "none"],
+  ["jam-contrast", DESKTOP, "contrast", "none"],
+  ["settings", DESKTOP, "dark", "settings"],
+  ["jam-phone", PHONE, "dark", "none"],
+  ["settings-phone", PHONE, "light", "settings"],
+] as const)("%s", async (name, viewport, look, dialog) => {
+  const page = await shown(viewport, look);
   await jamming(page);
-  await page.screenshot({ path: `${FOLDER}${name}.png` });
+  await page.evaluate((each) => window.sideman.show(each), dialog);
+  await page.screenshot({ path: `${FOLDER}/${name}.png` });
+  if (name === "jam") {
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.screenshot({ path: `${FOLDER}/after.png` });
+  }
   await page.close();
 });
 
-test.each(["guide", "settings"] as const)("%s", async (dialog) => {
-  const page = await shown(DESKTOP, "dark");
-  await page.evaluate((name) => window.sideman.show(name), dialog);
-  await page.screenshot({ path: `${FOLDER}${dialog}.png` });
-  await page.close();
-});
-
-test("after", async () => {
-  const page = await shown(DESKTOP, "dark");
-  await jamming(page);
-  await page.getByRole("button", { name: "Stop" }).click();
-  await page.screenshot({ path: `${FOLDER}after.png` });
+test.each([
+  ["guide", DESKTOP],
+  ["guide-phone", PHONE],
+] as const)("%s", async (name, viewport) => {
+  const page = await shown(viewport, "dark");
+  await page.evaluate(() => window.sideman.show("guide"));
+  await page.screenshot({ path: `${FOLDER}/${name}.png` });
   await page.close();
 });

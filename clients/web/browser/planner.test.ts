@@ -3,35 +3,22 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { App } from "../src/app.ts";
-import { CHROMIUM, FLAGS } from "./chromium.ts";
-import { playTune, plugInKeyboard } from "./player.ts";
-import { Service } from "./service.ts";
-
-declare global {
-  interface Window {
-    sideman: App;
-  }
-}
+import type { BrowserContext, Page } from "playwright-core";
+import { afterEach, expect, test } from "vitest";
+import { playTune, plugInKeyboard, stopTune } from "./player.ts";
+import { theBrowser, theService } from "./visit.ts";
 
 const BUILT = fileURLToPath(new URL("../../../sideman/page/", import.meta.url));
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'";
 const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css", json: "application/json" };
 
-let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-});
-afterAll(() => browser.close());
 afterEach(() => context.close());
 
 async function open(url: string): Promise<void> {
-  context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 720 } });
   page = await context.newPage();
   await plugInKeyboard(page);
   await page.addInitScript(() => localStorage.setItem("sideman.visited", "1"));
@@ -115,41 +102,39 @@ test("where there is no service at all, the page plans by itself, says so, and c
 }, 120_000);
 
 test("a service that dies in mid-jam: the page plans on after some tries, and gives back when the service is there again", async () => {
-  const service = await Service.start();
-  try {
-    await open(service.url);
-    const playing = jam(24);
-    await page.waitForFunction(() => window.sideman?.store.state.chord !== "N", null, { timeout: 30_000 });
-    await page.waitForFunction(() => (window as unknown as { plans: Told[] }).plans.length > 8);
-    expect(await page.evaluate(() => window.sideman.store.state.isOnPage)).toBe(false);
-    await page.waitForFunction(() => window.sideman.store.state.isPrepared);
-    await service.killGateway();
-    await page.waitForFunction(() => window.sideman.store.state.isOnPage, null, { timeout: 20_000 });
-    const before = (await plansTold()).length;
-    await page.waitForFunction((count) => (window as unknown as { plans: Told[] }).plans.length > count + 8, before);
-    const seed = await page.evaluate(() => window.sideman.performer.jam.seed);
-    await service.startGateway();
-    await page.waitForFunction(() => !window.sideman.store.state.isOnPage && window.sideman.store.state.connection === "open", null, {
-      timeout: 20_000,
-    });
-    await playing;
-    const heard = await page.evaluate(() => {
-      const { jam } = window.sideman.performer;
-      const frames = [...jam.frames];
-      const first = frames.findIndex((each) => each.symbol !== "N");
-      return {
-        isWhole: frames.every((each, index) => each.frame === index),
-        silent: frames.slice(first).filter((each) => each.symbol === "N").length,
-        isPlanned: frames.at(-1)?.planned,
-        seed: jam.seed,
-        session: window.sideman.client.welcome?.session,
-      };
-    });
-    expect(heard).toMatchObject({ isWhole: true, silent: 0, isPlanned: true, seed });
-    expect(heard.session).not.toBe("page");
-  } finally {
-    await service.stop();
-  }
+  const service = await theService();
+  await open(service.url);
+  const playing = jam(60);
+  await page.waitForFunction(() => window.sideman?.store.state.chord !== "N", null, { timeout: 30_000 });
+  await page.waitForFunction(() => (window as unknown as { plans: Told[] }).plans.length > 8);
+  expect(await page.evaluate(() => window.sideman.store.state.isOnPage)).toBe(false);
+  await page.waitForFunction(() => window.sideman.store.state.isPrepared);
+  await service.killGateway();
+  await page.waitForFunction(() => window.sideman.store.state.isOnPage, null, { timeout: 20_000 });
+  const before = (await plansTold()).length;
+  await page.waitForFunction((count) => (window as unknown as { plans: Told[] }).plans.length > count + 8, before);
+  const seed = await page.evaluate(() => window.sideman.performer.jam.seed);
+  await service.startGateway();
+  await page.waitForFunction(() => !window.sideman.store.state.isOnPage && window.sideman.store.state.connection === "open", null, {
+    timeout: 20_000,
+  });
+  await page.waitForFunction(() => window.sideman.performer.jam.frames.at(-1)?.planned);
+  await stopTune(page);
+  await playing;
+  const heard = await page.evaluate(() => {
+    const { jam } = window.sideman.performer;
+    const frames = [...jam.frames];
+    const first = frames.findIndex((each) => each.symbol !== "N");
+    return {
+      isWhole: frames.every((each, index) => each.frame === index),
+      silent: frames.slice(first).filter((each) => each.symbol === "N").length,
+      isPlanned: frames.at(-1)?.planned,
+      seed: jam.seed,
+      session: window.sideman.client.welcome?.session,
+    };
+  });
+  expect(heard).toMatchObject({ isWhole: true, silent: 0, isPlanned: true, seed });
+  expect(heard.session).not.toBe("page");
 }, 240_000);
 
 function report(what: string, plans: readonly Told[]): string {

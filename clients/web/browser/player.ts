@@ -24,7 +24,7 @@ export async function plugInKeyboard(page: Page): Promise<void> {
       (port.onmidimessage as ((event: Event) => void) | null)?.call(port, event);
       port.dispatchEvent(event);
     };
-    Object.assign(window, { midi: { send } });
+    Object.assign(window, { midi: { send, isEnough: false } });
   });
 }
 
@@ -48,14 +48,14 @@ const PHRASE = [
 export async function playTune(page: Page, seconds: number): Promise<void> {
   await page.evaluate(
     ([phrase, lengthS]) => {
-      const { sideman, midi } = window as unknown as { sideman: Hooks["app"]; midi: { send(...bytes: number[]): void } };
+      const { sideman, midi } = window as unknown as { sideman: Hooks["app"]; midi: { isEnough: boolean; send(...bytes: number[]): void } };
       const beatS = 60 / sideman.store.state.settings.bpm;
       const startS = sideman.clock.nowS();
       let [index, atS, down] = [0, startS, -1];
       return new Promise<void>((resolve) => {
         const step = () => {
           const nowS = sideman.clock.nowS();
-          if (nowS >= startS + lengthS) {
+          if (nowS >= startS + lengthS || midi.isEnough) {
             if (down >= 0) midi.send(0x80, down, 0);
             resolve();
             return;
@@ -73,4 +73,11 @@ export async function playTune(page: Page, seconds: number): Promise<void> {
     },
     [PHRASE, seconds] as const,
   );
+}
+
+/** Ends the tune before its time: what was to be seen has been seen. */
+export async function stopTune(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    (window as unknown as { midi: { isEnough: boolean } }).midi.isEnough = true;
+  });
 }

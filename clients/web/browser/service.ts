@@ -53,6 +53,11 @@ export class Service {
     await announced(this.#gateway);
   }
 
+  /** Whether there is a gateway; a test that failed may have left none. */
+  get isServing(): boolean {
+    return this.#gateway !== null && this.#gateway.exitCode === null && this.#gateway.signalCode === null;
+  }
+
   /** As a crash would: nobody is told. */
   async killGateway(): Promise<void> {
     await end(this.#gateway, "SIGKILL");

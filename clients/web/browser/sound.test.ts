@@ -1,15 +1,14 @@
 /** The sound follows what it is told while it plays: chords are moved, taken back and come late, and panic means silence. */
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Click, Strike } from "../src/contracts.ts";
-import { type OpenWorkbench, openWorkbench } from "./harness.ts";
+import { type OpenWorkbench, theWorkbench } from "./harness.ts";
 import type { Deed } from "./page_sound.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {
-  workbench = await openWorkbench();
+  workbench = await theWorkbench();
 });
-afterAll(() => workbench?.close());
 
 const C = 60;
 const G = 67;

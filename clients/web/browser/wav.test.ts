@@ -1,14 +1,13 @@
 /** A jam as a WAV file: rendered in windows by the live sampler, and decoded again. */
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { SessionRecord } from "../src/contracts.ts";
-import { type OpenWorkbench, openWorkbench } from "./harness.ts";
+import { type OpenWorkbench, theWorkbench } from "./harness.ts";
 
 let workbench: OpenWorkbench;
 beforeAll(async () => {
-  workbench = await openWorkbench();
+  workbench = await theWorkbench();
 });
-afterAll(() => workbench?.close());
 
 /** 25 s at 120 BPM: an organ chord held from 4 to 20 s, over two borders of windows, a note at 9.5 s, and silence in between. */
 const LONG: SessionRecord = {
