@@ -3,12 +3,12 @@
 import { readFileSync } from "node:fs";
 import toneMidi from "@tonejs/midi";
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseSession } from "../src/after/session.ts";
 import type { SessionRecord } from "../src/contracts.ts";
 import { violations } from "./axe.ts";
 import { playTune, stopTune } from "./player.ts";
-import { heldNotes, type Visit, visit } from "./visit.ts";
+import { heldNotes, theServiceIsThere, type Visit, visit } from "./visit.ts";
 
 let guest: Visit;
 let page: Page;
@@ -18,6 +18,7 @@ async function open(...how: Parameters<typeof visit>): Promise<void> {
   page = guest.page;
 }
 
+beforeAll(theServiceIsThere);
 afterEach(() => guest.context.close());
 
 /** Waits until the scripted player's jam sounds chords. */

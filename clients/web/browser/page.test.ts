@@ -1,9 +1,9 @@
 /** Rules of the page: who may use it and how, what it loads, and that every setting does what it says. */
 
 import type { Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import { violations } from "./axe.ts";
-import { heldNotes, type Visit, visit } from "./visit.ts";
+import { heldNotes, theServiceIsThere, type Visit, visit } from "./visit.ts";
 
 let guest: Visit;
 let page: Page;
@@ -13,6 +13,7 @@ async function open(...how: Parameters<typeof visit>): Promise<void> {
   page = guest.page;
 }
 
+beforeAll(theServiceIsThere);
 afterEach(() => guest.context.close());
 
 test("nothing loads from another host, and the page could not if it wanted to", async () => {

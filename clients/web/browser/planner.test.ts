@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page } from "playwright-core";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import { playTune, plugInKeyboard, stopTune } from "./player.ts";
-import { theBrowser, theService } from "./visit.ts";
+import { theBrowser, theService, theServiceIsThere } from "./visit.ts";
 
 const BUILT = fileURLToPath(new URL("../../../sideman/page/", import.meta.url));
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'";
@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/j
 let context: BrowserContext;
 let page: Page;
 
+beforeAll(theServiceIsThere);
 afterEach(() => context.close());
 
 async function open(url: string): Promise<void> {

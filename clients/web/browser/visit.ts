@@ -23,6 +23,11 @@ export async function theService(): Promise<Service> {
   return there;
 }
 
+/** For `beforeAll`: the first start takes longer than a test may. */
+export async function theServiceIsThere(): Promise<void> {
+  await theService();
+}
+
 export function theBrowser(): Promise<Browser> {
   browser ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   return browser;
