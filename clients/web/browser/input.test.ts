@@ -7,10 +7,7 @@ let workbench: OpenWorkbench;
 beforeAll(async () => {
   workbench = await theWorkbench();
 });
-beforeEach(async () => {
-  await workbench.page.reload();
-  await workbench.page.waitForFunction(() => "workbench" in globalThis);
-});
+beforeEach(() => workbench.page.evaluate(() => globalThis.workbench.openAnew()));
 
 const notes = () => workbench.page.evaluate(() => globalThis.workbench.takeNotes());
 

@@ -39,7 +39,8 @@ test.each(["dark", "light", "contrast"] as const)(
     expect(await page.evaluate(() => window.sideman.picture.shown.isCalm)).toBe(theme === "contrast");
     for (const dialog of ["none", "guide", "settings", "help", "calibrate"] as const) {
       await page.evaluate((name) => window.sideman.show(name), dialog);
-      expect(await violations(page), dialog).toEqual([]);
+      // All that a theme changes are colours.
+      expect(await violations(page, theme === "dark" ? "all" : "cat.color"), dialog).toEqual([]);
     }
   },
   60_000,

@@ -10,9 +10,19 @@ const states: MidiState[] = [];
 const sink = (note: NoteInput) => notes.push(note);
 const clock = { nowS: () => performance.now() / 1000, ofEventS: (timeStampMs: number) => timeStampMs / 1000 };
 
-const keyboard = createKeyboardInput(window, sink, clock);
-const midi = createMidiInput(navigator, sink, clock);
-midi.onState = (state) => states.push(state);
+let keyboard = createKeyboardInput(window, sink, clock);
+let midi = createMidiInput(navigator, sink, clock);
+
+/** An empty page with devices of its own, as if it had been opened just now. */
+function openAnew(): void {
+  for (const device of [keyboard, midi]) device.detach();
+  document.body.replaceChildren();
+  keyboard = createKeyboardInput(window, sink, clock);
+  midi = createMidiInput(navigator, sink, clock);
+  midi.onState = (state) => states.push(state);
+  fake = new FakeMidi();
+  notes.length = states.length = 0;
+}
 
 function attachKeyboard(): void {
   keyboard.attach();
@@ -46,7 +56,7 @@ class FakeMidi extends EventTarget {
   readonly inputs = new Map<string, { id: string; name: string; state: string; onmidimessage: ((event: unknown) => void) | null }>();
   onstatechange: (() => void) | null = null;
 }
-const fake = new FakeMidi();
+let fake = new FakeMidi();
 
 async function openMidi(answer: "granted" | "refused"): Promise<MidiState> {
   const request = () => (answer === "granted" ? Promise.resolve(fake) : Promise.reject(new DOMException("no", "NotAllowedError")));
@@ -89,6 +99,7 @@ function octave(): number {
 }
 
 export const inputFunctions = {
+  openAnew,
   attachKeyboard,
   drawFields,
   focusOn,
