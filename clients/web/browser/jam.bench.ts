@@ -46,7 +46,9 @@ test("weight", () => {
   const scripts = readdirSync(`${PAGE}assets`).filter((name) => name.endsWith(".js"));
   const weight = (names: readonly string[]) => names.reduce((sum, name) => sum + gzipSync(readFileSync(`${PAGE}assets/${name}`)).length, 0);
   const isDecoder = (name: string) => name.startsWith("own_decoder");
-  tell(["JavaScript, all of it, gzip", kB(weight(scripts.filter((name) => !isDecoder(name)))), "60 kB"]);
+  const isPlanner = (name: string) => name.startsWith("planner");
+  tell(["JavaScript of the app, gzip", kB(weight(scripts.filter((name) => !isDecoder(name) && !isPlanner(name)))), "60 kB"]);
+  tell(["more in idle time, with the page's own planner", kB(weight(scripts.filter(isPlanner))), ""]);
   tell(["more for browsers without Vorbis (Safari)", kB(weight(scripts.filter(isDecoder))), ""]);
   tell(["first sound (grand piano)", kB(statSync(`${PAGE}instruments/piano.sound`).size), "700 kB"]);
 });
