@@ -77,8 +77,8 @@ test("a jam", async () => {
     };
     Object.assign(window, { measured: () => ({ paintings: [...paintings].slice(1), presses }) });
   });
-  const playing = playTune(page, 25);
-  for (let press = 0; press < 60; press++) {
+  const playing = playTune(page, 28);
+  for (let press = 0; press < 110; press++) {
     await page.keyboard.press("asdfghjk"[press % 8] as string);
     await page.waitForTimeout(200); // a player's pace
   }

@@ -1,6 +1,6 @@
 /** Gathers what the stage shows from the jam, the notes and the clock, once per picture. Shell. */
 
-import { FRAMES_PER_BEAT, NO_CHORD } from "sideman-client";
+import { endFrame, FRAMES_PER_BEAT, type Jam, NO_CHORD, type Plan } from "sideman-client";
 import type { AudioClock } from "./clock.ts";
 import type { KeyboardInput, NoteInput, SessionRecord, Sound } from "./contracts.ts";
 import { barAt, frameSeconds, type Grid } from "./jam/grid.ts";
@@ -39,12 +39,22 @@ export interface Replayed {
   readonly metre: SessionRecord["metre"];
 }
 
+/** Chords to draw, and all that they depend on. */
+interface Made {
+  readonly jam: Jam | null;
+  readonly begun: number;
+  readonly plan: Plan | null;
+  readonly frame: number;
+  readonly spans: readonly ChordSpan[];
+}
+
 export class Picture {
   readonly lights = new Set<number>(); // pitches the player holds down
   replayed: Replayed | null = null; // a record instead of the jam
   shown: Shown = { chords: [], lit: [], nowS: 0, isCalm: false }; // what the last picture had, for whoever checks
   readonly #scene: Scene;
   readonly #stage: Stage;
+  #made: Made = { jam: null, begun: 0, plan: null, frame: 0, spans: [] };
 
   constructor(scene: Scene, stage: Stage) {
     this.#scene = scene;
@@ -155,9 +165,14 @@ export class Picture {
     return recent.filter(({ endS }) => endS === null || endS > sinceS);
   }
 
-  #chords(): ChordSpan[] {
+  /** Made anew when a frame begins or a plan comes, some ten times a second, and not for every picture. */
+  #chords(): readonly ChordSpan[] {
     const { jam, frame } = this.#scene.performer;
-    const end = jam.plan === null ? jam.frames.length : Math.max(...jam.plan.chords.map((run) => run.start + run.length));
-    return chordSpans(jam.frames, jam.ahead(end), jam.plan?.committed_until ?? 0, frame - PAST_FRAMES);
+    const made = this.#made;
+    if (made.jam === jam && made.begun === jam.frames.length && made.plan === jam.plan && made.frame === frame) return made.spans;
+    const end = jam.plan === null ? jam.frames.length : endFrame(jam.plan);
+    const spans = chordSpans(jam.frames, jam.ahead(end), jam.plan?.committed_until ?? 0, frame - PAST_FRAMES);
+    this.#made = { jam, begun: jam.frames.length, plan: jam.plan, frame, spans };
+    return spans;
   }
 }
