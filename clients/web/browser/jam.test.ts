@@ -88,12 +88,13 @@ describe("a jam", () => {
           for (const span of chords) if (span.start > position + 1) falling.add(span.start);
           const key = now.join();
           if (key !== lit && key !== "") {
-            const span = chords.find((each) => each.start <= position && position < each.end);
-            const first =
-              span === undefined ? undefined : [...sideman.performer.jam.frames].findLast((each) => each.frame <= position && each.struck);
-            if (first !== undefined) {
-              const dueS = grid.timeS(first.frame);
-              changes.push({ drawnBeforeS: beforeS, drawnForS: nowS, dueS, wasSeenFalling: falling.has(first.frame) });
+            let at = chords.findIndex((each) => each.start <= position && position < each.end);
+            const goesOn = () => chords[at - 1]?.end === chords[at]?.start && chords[at - 1]?.symbol === chords[at]?.symbol;
+            while (at > 0 && goesOn() && chords[at - 1]?.committed !== chords[at]?.committed) at -= 1; // one chord, in two parts
+            const start = chords[at]?.start;
+            if (start !== undefined) {
+              const dueS = grid.timeS(start);
+              changes.push({ drawnBeforeS: beforeS, drawnForS: nowS, dueS, wasSeenFalling: falling.has(start) });
             }
           }
           lit = key;
