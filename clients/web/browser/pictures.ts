@@ -21,6 +21,7 @@ async function shown(viewport: { width: number; height: number }, look: Look): P
   await page.goto((await theService()).url);
   await page.waitForFunction(() => window.sideman?.store.state.connection === "open");
   await page.evaluate((theme) => window.sideman.change({ theme }), look);
+  await page.waitForFunction(() => window.sideman.picture.painted.lagMs > 0);
   return page;
 }
 

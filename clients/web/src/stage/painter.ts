@@ -16,6 +16,7 @@ export class Painter {
   #layout: Layout | null = null;
   #lights: Lights = { player: new Set(), agent: new Set() };
   #labels: Labels = { computer: new Map(), notes: "none" };
+  #hasReported = false;
   #pictures = 0;
   #drawMs = 0;
   #lagMs = 0;
@@ -64,7 +65,8 @@ export class Painter {
     this.#pictures += 1;
     this.#drawMs += endMs - startMs;
     this.#lagMs = Math.max(this.#lagMs, performance.timeOrigin + endMs - askedMs);
-    if (this.#pictures < REPORT_PICTURES) return;
+    if (this.#hasReported && this.#pictures < REPORT_PICTURES) return;
+    this.#hasReported = true; // the first at once: the stage is there
     this.#report({ drawMs: this.#drawMs / this.#pictures, lagMs: this.#lagMs });
     [this.#pictures, this.#drawMs, this.#lagMs] = [0, 0, 0];
   }
