@@ -5,7 +5,7 @@ whole stretch did, spread over it), so that the advantage finds the choice. What
 
     invalid      a value the grammar does not allow after the one before (cannot happen where the grammar is a mask)
     early_stop   silence up to the end while the melody goes on: .1 a frame
-    silence      .1 a frame without a chord under a note, after the first two beats, if that is more than 4 % of the frames
+    silence      .1 a frame without a chord, melody or not, after the first two beats, if that is more than 4 % of the frames
     repetition   the same chord struck again more than four times in a row: .1 for each time from the first on, when the fifth comes
     overlong     the same chord for more than eight beats, held or struck again: .1 a frame beyond (so one chord for ever costs)
     off_bar      a chord struck off the bar line: .05 on a beat, .2 off every beat
@@ -53,7 +53,7 @@ def rules(
     found = Rules(
         _invalid(chords),
         _early_stop(chords, melody),
-        _silence(chords, melody, free),
+        _silence(chords, free),
         _repetition(chords),
         _overlong(chords),
         _off_bar(chords, place),
@@ -91,9 +91,9 @@ def _early_stop(chords: Int[Array, "B T"], melody: Int[Array, "B T"]) -> Float[A
     return -0.1 * ((frames > last_chord) & (frames <= last_note))
 
 
-def _silence(chords: Int[Array, "B T"], melody: Int[Array, "B T"], free: Bool[Array, "B T"]) -> Float[Array, "B T"]:
+def _silence(chords: Int[Array, "B T"], free: Bool[Array, "B T"]) -> Float[Array, "B T"]:
     frames = jnp.arange(chords.shape[1])
-    silent = (chords == NOTHING) & (melody != NOTHING) & (frames >= _SILENT_FROM) & free
+    silent = (chords == NOTHING) & (frames >= _SILENT_FROM) & free
     too_many = silent.sum(axis=1, keepdims=True) > _SILENT_SHARE * jnp.maximum(1, free.sum(axis=1, keepdims=True))
     return -0.1 * (silent & too_many)
 

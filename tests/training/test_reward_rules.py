@@ -71,10 +71,10 @@ def test_the_fifth_strike_of_a_chord_costs_for_all_five():
     assert total(told(played(*[("C", 4)] * 6)).repetition) == -0.6
 
 
-def test_silence_costs_under_a_note_from_the_third_beat_on():
+def test_silence_costs_from_the_third_beat_on_in_rests_too():
     chords = played((None, 16), ("C", 16))
     assert total(told(chords).silence) == -0.8
-    assert total(told(chords, melody=np.zeros_like(chords)).silence) == 0.0
+    assert total(told(chords, melody=np.zeros_like(chords)).silence) == -0.8, "the melody rests, the band plays on"
     assert total(told(played(("C", 99), (None, 1))).silence) == 0.0, "one frame in a hundred is a breath"
 
 
