@@ -19,8 +19,9 @@ OVERVIEW = Page(
 |---|---|---|
 | either line of *Plans from nothing* is above 10 % | more players than slots: they push each other out | raise `--slots`, add a worker |
 | *Network by client group*: one group is far above the others | the network or the program of that group | nothing here; tell them |
-| *Network by client group*: all groups are up | our network, proxy, or the gateway's CPU (*Event loop late*) | see to them |
+| *Network by client group*: all groups are up | our network, or the proxy before it | see to them |
 | *Where plans spend their time*: `device` or `queue`, or *Device calls*, and none of these | a slow or overloaded device | add a worker |
+| *Event loop late* is above 20 ms, and none of these | a gateway that lacks CPU: it shares its core | give it one |
 | *Workers ready* is below what it should be | a worker died or froze | runbook: the worker dies |
 """,
     {

@@ -17,6 +17,7 @@ FAILED_TOO_OFTEN = 0.01  # the objective
 FROM_NOTHING_TOO_OFTEN = 0.1  # the line in the panel
 FAR_ABOVE = 3.0  # a group, against the median of the others
 LONG_WAY_S = 0.05  # there and back: most of a frame at 200 BPM
+LATE_LOOP_S = 0.02  # the line in the panel
 SLOW_STAGE_S = 0.02  # a plan that waits or computes for so long on average leaves too little of a frame at 200 BPM
 
 
@@ -57,6 +58,8 @@ def diagnose(reading: Mapping[str, Mapping[str, float]]) -> str:
         return "network of all"
     if slow_stage > SLOW_STAGE_S:
         return "slow device"
+    if max(reading["Event loop late"].values(), default=0.0) > LATE_LOOP_S:
+        return "gateway without CPU"
     return "none of these"
 
 

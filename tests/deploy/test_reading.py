@@ -30,6 +30,8 @@ FAILING = WELL | {"Plans that failed": {"failed": 0.3}}
         (WELL, "in time"),
         (WELL | {"Plans that failed": {}}, "in time"),
         (FAILING, "none of these"),
+        (FAILING | {"Event loop late": {"a p99": 0.09, "b p99": 0.001}}, "gateway without CPU"),
+        (FAILING | {"Event loop late": {"a p99": 0.09}, "Device calls": {"decode": 0.3}}, "slow device"),
         (WELL | {"Spared under load": {"a": 1.0}, "Plans from nothing": {"forgotten": 0.5}}, "more players than slots"),
         (WELL | {"Spared under load": {"a": 2.0}, "Where plans spend their time": {"queue": 0.1}}, "slow device"),
         (FAILING | {"Workers ready": {"ready": 0.0, "told of": 1.0}}, "worker lost"),
