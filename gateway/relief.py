@@ -7,13 +7,13 @@ sparing plans makes those that remain dearer, because more of what they go on fr
 
     level    from       what is spared
     NONE
-    PACED    55 ms      every second plan of players who hold more than a second of plan
-    SHORT    65 ms      every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
-    HOLDING  75 ms      plans while half of the one held is still to come
-    LAST     85 ms      plans while a quarter of the one held is still to come
+    PACED    80 ms      every second plan of players who hold more than a second of plan
+    SHORT    86 ms      every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
+    HOLDING  92 ms      plans while half of the one held is still to come
+    LAST     98 ms      plans while a quarter of the one held is still to come
 
-One level up after a second above its threshold, one down after ten seconds below it: harm comes and goes slowly, never from plan to
-plan. What is committed is never touched, and nobody who plays is sent away.
+One level up after a second above its threshold; down after ten seconds below it, to what the worst of these ten seconds needs: harm comes
+and goes slowly, never from plan to plan. What is committed is never touched, and nobody who plays is sent away.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class Level(IntEnum):
     LAST = 4
 
 
-THRESHOLDS_MS = {Level.PACED: 55.0, Level.SHORT: 65.0, Level.HOLDING: 75.0, Level.LAST: 85.0}
+THRESHOLDS_MS = {Level.PACED: 80.0, Level.SHORT: 86.0, Level.HOLDING: 92.0, Level.LAST: 98.0}
 
 
 def pressure(worker_waits_ms: Iterable[float], loop_lag_ms: float) -> float:
@@ -55,6 +55,7 @@ class Relief:
         self.level = Level.NONE
         self._above_since: float | None = None
         self._below_since: float | None = None
+        self._worst = Level.NONE  # needed since then
 
     @property
     def refuses_new(self) -> bool:
@@ -62,16 +63,16 @@ class Relief:
         return self.level >= Level.SHORT
 
     def observe(self, pressure_ms: float, now: float) -> None:
-        """Take the pressure of the last second; at most one level up or down."""
+        """Take the pressure of the last second; at most one level up."""
         wanted = max((level for level, threshold in THRESHOLDS_MS.items() if pressure_ms >= threshold), default=Level.NONE)
         self._above_since = (self._above_since if self._above_since is not None else now) if wanted > self.level else None
+        self._worst = max(wanted, self._worst if self._below_since is not None else wanted)
         self._below_since = (self._below_since if self._below_since is not None else now) if wanted < self.level else None
         if self._above_since is not None and now - self._above_since >= UP_AFTER_S:
             self.level = Level(self.level + 1)
             self._above_since = now
         elif self._below_since is not None and now - self._below_since >= DOWN_AFTER_S:
-            self.level = Level(self.level - 1)
-            self._below_since = now
+            self.level, self._below_since = self._worst, None
 
 
 def is_spared(level: Level, situation: Situation) -> bool:

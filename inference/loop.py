@@ -16,11 +16,12 @@ import msgspec
 from inference.load import Load
 from inference.metrics import EngineMetrics
 from inference.planner import Bucket, Decision, Work
-from inference.scheduler import Scheduler
+from inference.scheduler import MOST_GUESSES, Scheduler
 from schema.engine_messages import LATE, ModelInfo, PlanReply, PlanRequest
 
 log = logging.getLogger(__name__)
-BUSY = 0.5  # utilisation from which on idle time is left idle: guesses are dropped first under load
+# Utilisations from which on fewer guesses are made in idle time: they are dropped first under load.
+FEW, NONE = 0.5, 0.85
 
 
 class RunsBatches(Protocol):
@@ -94,9 +95,9 @@ def answer(resident: Resident, requests: Sequence[PlanRequest]) -> Iterator[Plan
             yield from scheduler.complete(batch, decided, time.perf_counter() - began, 0.0)
 
 
-def look_ahead(resident: Resident, *, guess: bool = True) -> bool:
-    """Spend idle time on what will be asked next, and maybe on what may be, one short call; whether there was anything to do."""
-    ahead = resident.scheduler.look_ahead(guess=guess)
+def look_ahead(resident: Resident, *, guesses: int = MOST_GUESSES) -> bool:
+    """Spend idle time on what will be asked next, and on guesses at it, one short call; whether there was anything to do."""
+    ahead = resident.scheduler.look_ahead(guesses=guesses)
     if ahead is None:
         return False
     try:
@@ -106,6 +107,11 @@ def look_ahead(resident: Resident, *, guess: bool = True) -> bool:
         log.exception("a guess at what comes next failed; all slots are forgotten")
         resident.scheduler.forget()
     return True
+
+
+def guesses_at(utilisation: float) -> int:
+    """Guesses of each session: all, only that the player does what was anticipated (mostly a single step), or none."""
+    return MOST_GUESSES if utilisation < FEW else 1 if utilisation < NONE else 0
 
 
 class _Submitted(NamedTuple):
@@ -174,9 +180,9 @@ class DeviceLoop:
             self._step(min(self.residents.values(), key=lambda resident: resident.scheduler.earliest_deadline))
 
     def _look_ahead(self, resident: Resident) -> bool:
-        """One call for what comes next, counted; no guesses while the device is busy."""
+        """One call for what comes next, counted."""
         began = time.monotonic()
-        guessed = look_ahead(resident, guess=self.load()[0] < BUSY)
+        guessed = look_ahead(resident, guesses=guesses_at(self.load()[0]))
         if guessed:
             self.metrics.guessed(resident.name, time.monotonic() - began)
         return guessed

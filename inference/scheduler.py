@@ -23,11 +23,12 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from inference.branches import after_hop, guesses
+from inference.branches import OTHERS, after_hop, guesses
 from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, controls_of, known_values
 from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pack_values
 
 LOOK_AHEAD_ROWS = 4
+MOST_GUESSES = 1 + OTHERS
 
 
 class Waiting(NamedTuple):
@@ -154,34 +155,36 @@ class Scheduler:
                 replies.append(self._finish(row, now))
         return replies
 
-    def look_ahead(self, *, guess: bool = True) -> Ahead | None:
+    def look_ahead(self, *, guesses: int = MOST_GUESSES) -> Ahead | None:
         """A chunk of a history that will be needed, else a step of some guesses; None if there is none. Only when idle.
 
-        What belongs to the session that was answered longest ago comes first.
+        At most so many guesses of a session; the first is the one that costs least. What belongs to the session that was answered longest
+        ago comes first.
         """
         due = (session.hop for session in self._sessions.values() if session.hop is not None and session.hop.positions_left() > 1)
         if (hop := next(due, None)) is not None:
             positions = next((size for size in self._classes if size >= hop.positions_left()), self._classes[-1])
             bucket = next(bucket for bucket in self._buckets if bucket.positions == positions)
             return Ahead((), bucket, (hop,), (hop.next_work(positions, 1),))
-        return self._step_of_guesses() if guess else None
+        return self._step_of_guesses(guesses)
 
-    def _step_of_guesses(self) -> Ahead | None:
+    def _step_of_guesses(self, guesses: int) -> Ahead | None:
         steps = [bucket for bucket in self._buckets if bucket.positions == bucket.decisions == 1]
         if not steps:
             return None
-        bucket = next((bucket for bucket in steps if bucket.rows >= LOOK_AHEAD_ROWS), steps[-1])
+        most = next((bucket for bucket in steps if bucket.rows >= LOOK_AHEAD_ROWS), steps[-1]).rows
         copies: list[tuple[int, int]] = []
         rows: list[Progress] = []
         for session in self._sessions.values():
-            while session.ahead and len(rows) < bucket.rows:
+            while session.ahead and len(session.guesses) < guesses and len(rows) < most:
                 copies += self._begin_guess(session)
             rows += [guess for guess in session.guesses if not guess.done and guess.positions_left() == 1]
-            if len(rows) >= bucket.rows:
+            if len(rows) >= most:
                 break
         if not rows:
             return None
-        chosen = tuple(rows[: bucket.rows])
+        chosen = tuple(rows[:most])
+        bucket = next(bucket for bucket in steps if bucket.rows >= len(chosen))
         return Ahead(tuple(copies), bucket, chosen, tuple(row.next_work(1, 1) for row in chosen))
 
     def looked_ahead(self, ahead: Ahead, decided: Sequence[list[Decision]]) -> None:
@@ -341,9 +344,9 @@ class Scheduler:
     def _finish(self, row: Running, now: float) -> PlanReply:
         request, memory = row.progress.request, row.progress.memory
         del self._running[request.session]
-        if row.progress.done and not self._offline:
+        if not self._offline:
             session = self._sessions[request.session]
-            session.ahead = guesses(request, memory)
+            session.ahead = guesses(request, memory) if row.progress.done else [request]  # its tail, while there is time
             self._prepare_hop(session, request)
         return PlanReply(
             session=request.session,

@@ -10,14 +10,14 @@ NUMBERS = ("float32", "bfloat16")
 
 
 def _buckets() -> tuple[Bucket, ...]:
-    """Decode in steps of one and four; feed up to 4 positions (a tick amended or lost) or 64 (a new or evicted session).
+    """Decode in steps of one and four; feed up to 4 positions (a tick amended, lost or spared), 16 (several), or 64 (new or evicted).
 
     By measurement (docs/roofline.md): from four rows on a row costs the same in every bucket, so rows that are only padding are what costs,
     and more than 16 rows gain nothing. Four decisions a call read a row's keys and values once instead of four times. Of 64 positions two
     rows at most: four take longer than anybody should wait for one call, and are mostly padding.
     """
     decode = [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
-    feed = [Bucket(rows, positions, 1) for positions, most in ((4, 4), (64, 2)) for rows in (1, most)]
+    feed = [Bucket(rows, positions, 1) for positions, most in ((4, 4), (16, 4), (64, 2)) for rows in (1, most)]
     return tuple(decode + feed)
 
 

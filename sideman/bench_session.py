@@ -84,7 +84,7 @@ def measure(resident: Resident, minutes: float, stretches: int) -> SessionReport
             answered = time.perf_counter()
             player.take(reply)
             taken = time.perf_counter()
-            while look_ahead(resident, guess=False):
+            while look_ahead(resident, guesses=0):
                 pass
             ahead_s, session_s = time.perf_counter() - taken, taken - answered + asked - began
             rows.append((answered - asked, ahead_s, session_s, reply.steps, len(msgspec.msgpack.encode(request))))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inference.loop import guesses_at
 from inference.planner import Bucket
 from inference.toy_engine import plan_by_hand
 from schema.engine_messages import unpack_values
@@ -63,7 +64,7 @@ def test_nothing_is_guessed_where_the_window_hops_or_without_a_step_bucket():
     assert window_start(request.first_frame + 1, 8) > request.window_start == 0
     device.scheduler.add(request, 0.0)
     device.drain()
-    assert device.scheduler._step_of_guesses() is None
+    assert device.scheduler._step_of_guesses(4) is None
     other = Device(buckets=(Bucket(1, 16, 4), Bucket(1, 1, 4)))
     other.scheduler.add(asked(Jam("a")), 0.0)
     other.drain()
@@ -108,10 +109,10 @@ def test_the_history_behind_a_hop_is_fed_before_the_window_hops(ahead):
 def test_a_busy_device_feeds_what_will_be_needed_but_guesses_nothing():
     device, jam = Device(slots=6), Jam("a", history=236)
     hopping(device, jam, 2, ahead=False)
-    assert device.scheduler.look_ahead(guess=False).bucket.positions == 16
+    assert device.scheduler.look_ahead(guesses=0).bucket.positions == 16
     other = Device(slots=6)
     hopping(other, Jam("a", history=20), 2, ahead=False)
-    assert other.scheduler.look_ahead(guess=False) is None
+    assert other.scheduler.look_ahead(guesses=0) is None
     assert other.scheduler.look_ahead() is not None
 
 
@@ -122,3 +123,30 @@ def test_a_window_fed_ahead_takes_no_slot_from_a_session():
     hopping(device, Jam("c", history=9), 1, ahead=False)
     assert device.scheduler.slots_used == 2
     hopping(device, jam, 8, ahead=True)
+
+
+def test_the_tail_that_time_was_too_short_for_is_decided_in_idle_time():
+    """Then the next plan needs a step, as after a whole one."""
+    device, jam = Device(), Jam("a", history=9)
+    device.scheduler.add(asked(jam, slack_ms=10.0), 0.0)
+    device.call(now=0.0)
+    device.call(now=0.008)
+    _, (head,) = device.call(now=0.0099)
+    assert 0 < len(unpack_values(head.chords)) < 8
+    assert idle(device) > 1
+    device.scheduler.add(asked(jam, Move(frames=0)), 1.0)
+    (whole,) = device.drain()
+    assert (len(unpack_values(whole.chords)), whole.steps) == (8, 0)
+
+
+def test_a_busy_device_guesses_only_that_the_player_does_what_was_anticipated():
+    """One step in the session's own slot, nothing copied; with more load nothing is guessed."""
+    device, jam = Device(slots=6), Jam("a", history=9)
+    device.scheduler.add(asked(jam), 0.0)
+    device.drain()
+    ahead = device.scheduler.look_ahead(guesses=1)
+    assert (ahead.copies, len(ahead.works)) == ((), 1)
+    device.scheduler.looked_ahead(ahead, device.engine.run(ahead.works, ahead.bucket))
+    assert device.scheduler.look_ahead(guesses=1) is None
+    assert len(device.scheduler.look_ahead().copies) == 3
+    assert [guesses_at(utilisation) for utilisation in (0.0, 0.49, 0.5, 0.84, 0.85, 1.0)] == [4, 4, 1, 1, 0, 0]

@@ -6,7 +6,7 @@ from inference.settings import LIVE, OFFLINE
 def test_buckets_serve_every_live_request():
     """Steps of one and of four decisions for every number of rows; a class for a tick and one for a whole history."""
     assert len(set(LIVE.buckets)) == len(LIVE.buckets)
-    assert {bucket.positions for bucket in LIVE.buckets} == {1, 4, 64}
+    assert {bucket.positions for bucket in LIVE.buckets} == {1, 4, 16, 64}
     assert {bucket.decisions for bucket in LIVE.buckets if bucket.positions == 1} == {1, 4}
     assert all(bucket.decisions == 1 for bucket in LIVE.buckets if bucket.positions > 1)
     assert max(bucket.rows for bucket in LIVE.buckets) <= LIVE.slots
