@@ -4,8 +4,8 @@ Run: python deploy/bench/against_reference.py [--environment DIR] [--json FILE].
 with torch for CPUs (a few hundred MB), times the reference's own request function there, and then plays one session against our worker's
 device loop in real time: a tick every frame, 100 ms to answer, guesses while idle, head first at the deadline (P11).
 
-Both have random weights. Ours have a melody head that expects notes and rests to go on; so what is anticipated comes true about as often
-as with trained weights, and the share of plans for which it did is told.
+Both have random weights. Ours have a melody head that expects notes and rests to go on; what is anticipated comes true less often than with
+trained weights all the same, and the share of plans for which it did is told.
 """
 
 import argparse

@@ -55,7 +55,7 @@ class Fuzz(RuleBasedStateMachine):
         batch, replies = self.scheduler.schedule(self.now)
         self.take(replies, {LATE, "expected known controls"})
         if batch is None:
-            assert not self.asked  # while there is anything to compute, the device waits for nobody
+            assert replies or not self.asked  # while there is anything to compute, the device waits for nobody
             return
         self.check(batch)
         decided = self.engine.run(batch.works, batch.bucket)
