@@ -29,8 +29,8 @@ async function shown(viewport: { width: number; height: number }, look: Look): P
 async function jamming(page: Page): Promise<void> {
   await page.evaluate(() => window.sideman.demo());
   await page.waitForFunction(() => {
-    const { phase, next, beat } = window.sideman.store.state;
-    return phase === "playing" && next !== null && (beat?.bar ?? 0) >= 5;
+    const { phase, chord, next, beat } = window.sideman.store.state;
+    return phase === "playing" && chord !== "N" && next !== null && (beat?.bar ?? 0) >= 5;
   });
 }
 
@@ -59,6 +59,7 @@ test.each([
 ] as const)("%s", async (name, viewport) => {
   const page = await shown(viewport, "dark");
   await page.evaluate(() => window.sideman.show("guide"));
+  await page.waitForTimeout(1_000); // what is painted elsewhere comes with one of the next refreshes
   await page.screenshot({ path: `${FOLDER}/${name}.png` });
   await page.close();
 });
