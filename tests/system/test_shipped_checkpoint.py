@@ -5,6 +5,7 @@ import pytest
 
 from inference.__main__ import prepare
 from inference.checkpoints import read_manifest
+from inference.engine import programs
 from inference.loop import answer
 from inference.planner import Bucket
 from inference.settings import EngineSettings
@@ -26,6 +27,7 @@ def test_it_loads_keeps_its_golden_plan_and_accompanies_a_tune():
     manifest = read_manifest(DEFAULT_CHECKPOINT)
     assert manifest.data
     assert all(source.licence for source in manifest.data)
+    programs.cache_clear()  # other tests of this process may have compiled shapes of their own
     resident = prepare(DEFAULT_CHECKPOINT, live=EngineSettings(2, BUCKETS))  # raises unless the golden plan matches
     assert resident.info.name == manifest.model
     tune = read_tune(FIXTURES / "auld_lang_syne.mid")
