@@ -38,7 +38,8 @@ interface LightChange {
 
 describe("a jam", () => {
   test("thirty seconds: chords come, fall, sound and light their keys on time, and the files of it can be read", async () => {
-    await open({}, "#bpm=120&silence_beats=4&density=lively");
+    // Online: what is judged is the page, by many changes of chord, and RL-M stays on its chords for longer.
+    await open({}, "#bpm=120&silence_beats=4&density=lively&model=online-small&temperature=1");
     await page.evaluate(() => window.sideman.openMidi());
     await page.getByRole("button", { name: "Start" }).first().click();
     await page.waitForFunction(() => window.sideman.store.state.phase === "armed");
@@ -54,8 +55,8 @@ describe("a jam", () => {
     });
     expect(state.frames).toBeGreaterThanOrEqual(29 / 0.125);
     expect(state.notes).toBeGreaterThanOrEqual(20);
-    expect(state.changes.length).toBeGreaterThanOrEqual(1); // each session has a seed of its own: how often chords change is its choice
-    expect(seen.length).toBeGreaterThanOrEqual(1);
+    expect(state.changes.length).toBeGreaterThanOrEqual(2); // each session has a seed of its own, and some like to stay on a chord
+    expect(seen.length).toBeGreaterThanOrEqual(2);
     // Lit in the first picture that is drawn for a moment at or after its own, however many pictures a busy machine leaves out; and
     // pictures come every 17 ms where it leaves none out, so that is within 20 ms.
     const early = seen.filter((each) => each.drawnForS < each.dueS - 0.001);
