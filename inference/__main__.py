@@ -9,14 +9,18 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import jax
 from prometheus_client import disable_created_metrics
 
 from inference import logs
 from inference.checkpoints import load
+from inference.drafts import fastest_check
 from inference.engine import Engine
 from inference.errors import GoldenMismatch, SameName, WorkerProblem
 from inference.loop import Resident, answer
@@ -27,6 +31,7 @@ from inference.settings import LIVE, NUMBERS, OFFLINE, EngineSettings, WorkerSet
 from schema.engine_messages import ModelInfo, golden_request, unpack_values
 from schema.manifest import DamagedCheckpoint
 
+MEASURED_CALLS = 9
 GOLDEN_BUCKETS = (Bucket(1, 1, 1), Bucket(1, 64, 1))
 
 
@@ -35,7 +40,7 @@ def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSet
     manifest, weights = load(checkpoint)
     info = ModelInfo(manifest.model, manifest.variant, manifest.temperature)
     settings = offline if info.is_offline else live
-    engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets, numbers=settings.numbers)
+    engine = Engine(manifest.sizes, weights, slots=settings.slots, buckets=settings.buckets + settings.checks, numbers=settings.numbers)
     resident = exact = Resident(info, engine, settings.buckets)
     if engine.dtype != FLOAT32:  # the golden plan is a float32 one: rounder numbers may choose other chords, wrong weights will
         exact = Resident(info, Engine(manifest.sizes, weights, slots=1, buckets=GOLDEN_BUCKETS, numbers="float32"), GOLDEN_BUCKETS)
@@ -43,7 +48,25 @@ def prepare(checkpoint: Path, *, live: EngineSettings = LIVE, offline: EngineSet
     if (got := unpack_values(reply.chords)) != manifest.golden.chords:
         raise GoldenMismatch(str(checkpoint), manifest.golden.chords, got)
     engine.warm_up()  # of what the plan needed nothing is compiled again
-    return resident
+    return Resident(info, engine, settings.buckets + worthwhile_checks(engine, settings)) if settings.checks else resident
+
+
+def worthwhile_checks(engine: Engine, settings: EngineSettings) -> tuple[Bucket, ...]:
+    """The check of drafts that beats deciding step by step on this device, if one does, by a few calls on scratch."""
+    steps = min((bucket for bucket in settings.buckets if bucket.positions == 1), key=lambda bucket: (bucket.rows, -bucket.decisions))
+    step_s = call_s(engine, steps) / steps.decisions
+    check = fastest_check(step_s, {bucket: call_s(engine, bucket) for bucket in settings.checks})
+    return () if check is None else (check,)
+
+
+def call_s(engine: Engine, bucket: Bucket) -> float:
+    """Seconds of a warm call, the median of some."""
+    took_s = []
+    for _ in range(MEASURED_CALLS):
+        began = time.perf_counter()
+        engine.run([], bucket)
+        took_s.append(time.perf_counter() - began)
+    return median(took_s)
 
 
 def prepare_all(settings: WorkerSettings) -> list[Resident]:
@@ -126,8 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = WorkerSettings(
             tuple(arguments.checkpoint),
             arguments.socket,
-            live=EngineSettings(arguments.slots, LIVE.buckets, arguments.numbers),
-            offline=EngineSettings(OFFLINE.slots, OFFLINE.buckets, arguments.numbers),
+            live=replace(LIVE, slots=arguments.slots, numbers=arguments.numbers),
+            offline=replace(OFFLINE, numbers=arguments.numbers),
             metrics_host=arguments.metrics_host,
             metrics_port=arguments.metrics_port,
         )

@@ -1,8 +1,9 @@
 """Prefill, decode and sampling on the device: the only `jit` for serving. Shell.
 
 One compiled function per bucket (rows, positions fed at once, decisions): a call gathers its rows' keys and values once, feeds
-the known positions, decides frame after frame with everything on the device, and writes the fresh keys and values into the
-donated cache. Which buckets exist is fixed at construction; `warm_up` compiles all of them, nothing compiles afterwards.
+the known positions, decides frame after frame with everything on the device (or one behind each position, to check a draft), and
+writes the fresh keys and values into the donated cache. Which buckets exist is fixed at construction; `warm_up` compiles all of them,
+nothing compiles afterwards.
 
 The rows of a call and the slots are split over the local devices (data parallel): each device has its own slots, and computes the rows
 that use them; nothing travels between devices. One device is a mesh of one.
@@ -184,10 +185,7 @@ class Engine:
             places.append(device * bucket.rows + filled[device])
             filled[device] += 1
         chosen = self._run(packed.reshape(-1, packed.shape[-1]), bucket)
-        return [
-            [Decision(chord, melody, tuple(likely)) for chord, melody, *likely in chosen[place, : work.decisions].tolist()]
-            for place, work in zip(places, works, strict=True)
-        ]
+        return [_decisions(chosen[place], work, bucket) for place, work in zip(places, works, strict=True)]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copy slots (from, to), each pair on one device."""
@@ -205,7 +203,7 @@ class Engine:
         width = next(frames for frames in _EARSHOTS if frames >= len(melody))
         packed = np.zeros((self.devices, len(_Header._fields) + width), np.int32)
         packed[:, 0] = self._local_slots
-        row = [*_header(work, slot, len(melody)), *melody]
+        row = [*_header(work, slot, len(melody), 0), *melody]
         packed[device, : len(row)] = row
         return packed
 
@@ -228,26 +226,46 @@ def _on_each(leaf: Array, mesh: Mesh, spec: P) -> Array:
     return jnp.asarray(jax.device_put(copies, NamedSharding(mesh, spec)))
 
 
+def _decisions(chosen: np.ndarray, work: Work, bucket: Bucket) -> list[Decision]:
+    """What a row asked for, of what its call decided."""
+    first = _skipped(work, bucket)
+    return [Decision(chord, melody, tuple(likely)) for chord, melody, *likely in chosen[first : first + work.decisions].tolist()]
+
+
+def _skipped(work: Work, bucket: Bucket) -> int:
+    """Decisions of a call that come before those a row asked for: behind known positions, where each position decides."""
+    return len(work.chords) - work.drafted - 1 if bucket.at_once else 0
+
+
 def _pack(row: np.ndarray, work: Work, slot: int, bucket: Bucket) -> None:
     """Write one row: header, fed chords, fed melody, committed chords, known melody."""
     at = 0
+    unasked = (NOTHING,) * _skipped(work, bucket)
     for values, width in (
-        (_header(work, slot, len(work.chords)), len(_Header._fields)),
+        (_header(work, slot, len(work.chords), len(unasked) + len(work.given_chords)), len(_Header._fields)),
         (work.chords, bucket.positions),
         (work.melody, bucket.positions),
-        (work.given_chords, bucket.decisions),
-        (work.given_melody, bucket.decisions),
+        ((*unasked, *work.given_chords), bucket.decisions),
+        ((*unasked, *work.given_melody), bucket.decisions),
     ):
         row[at : at + len(values)] = values
         at += width
 
 
-def _header(work: Work, slot: int, count: int) -> _Header:
+def _header(work: Work, slot: int, count: int, given: int) -> _Header:
     request = work.request
     return _Header(
-        slot, work.position, count, len(work.given_chords), request.window_start, request.bar_line, request.beats_per_bar,
+        slot, work.position, count, given, request.window_start, request.bar_line, request.beats_per_bar,
         request.density, request.style, np.uint32(request.seed).view(np.int32), np.float32(request.temperature).view(np.int32),
     )  # fmt: skip
+
+
+class _Given(NamedTuple):
+    """What of the frame to be decided is known."""
+
+    chord: Int[Array, "B"]
+    chord_counts: Bool[Array, "B"]
+    melody: Int[Array, "B"]  # counts where all of it is known: for offline models
 
 
 def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"]) -> Float[Array, "S T E"]:
@@ -264,8 +282,8 @@ def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"
 def _advance(
     model: Decoder, cache: KeysValues, all_heard: Float[Array, "S T E"] | None, packed: Int[Array, "B X"], bucket: Bucket, dtype: jnp.dtype
 ) -> tuple[KeysValues, Int[Array, "B T X"]]:
-    """The whole call: feed the known positions, then decide `bucket.decisions` frames."""
-    rows, positions, decisions = bucket
+    """The whole call: feed the positions, then decide `bucket.decisions` frames, behind the last of them or behind each."""
+    rows, positions, decisions, at_once = bucket
     ends = np.cumsum([len(_Header._fields), positions, positions, decisions])
     header, chords, melody, given, given_melody = jnp.split(packed, ends, axis=1)
     head = _Header(*header.T)
@@ -275,27 +293,31 @@ def _advance(
 
     fed = jnp.arange(positions)[None, :]
     position = jnp.where(fed < head.count[:, None], head.position[:, None] + fed, NOWHERE)
-    near = nothing_fed(model.sizes, rows, positions + decisions - 1, dtype)
+    near = nothing_fed(model.sizes, rows, positions if at_once else positions + decisions - 1, dtype)
     hidden, fresh = model.hidden_cached(_inputs(head, chords, melody, position, heard), past, cached, near, 0)
+    if at_once:
+        known = _Given(given, head.given[:, None] > fed, given_melody)
+        chosen = _decide_each(model, head, hidden, position, (chords, melody), known)
+        return _written(cache, head, fresh, chosen)
     last = (head.count - 1).clip(0)[:, None]
     hidden = jnp.take_along_axis(hidden, last[..., None], axis=1)[:, 0]
     prefix_only = head.position + head.count == 1
     chord, note = (jnp.where(prefix_only, NOTHING, jnp.take_along_axis(values, last, axis=1)[:, 0]) for values in (chords, melody))
     before = Frame(chord, note, jnp.zeros((rows, 0), jnp.int32))
     decide = partial(_decide, model, head)
-    chances = _chances(head, decisions, heard is not None)
+    chances = _chances(head, head.position + head.count - 1, decisions, heard is not None)
 
-    def known(index: Int[Array, ""] | int) -> _Given:
+    def given_at(index: Int[Array, ""] | int) -> _Given:
         return _Given(given[:, index], head.given > index, given_melody[:, index])
 
-    first = decide(hidden, before, jax.tree.map(lambda leaf: leaf[0], chances), known(0))
+    first = decide(hidden, before, jax.tree.map(lambda leaf: leaf[0], chances), given_at(0))
 
     def step(carry: tuple[Fresh, Frame], at: tuple[Int[Array, ""], _Chances]) -> tuple[tuple[Fresh, Frame], Frame]:
         (fresh, now), (index, chances) = carry, at
         position = head.position + head.count + index
         inputs = _inputs(head, now.chord[:, None], now.melody[:, None], position[:, None], heard)
         hidden, fresh = model.hidden_cached(inputs, past, cached, fresh, positions + index)
-        following = decide(hidden[:, 0], now, chances, known(index + 1))
+        following = decide(hidden[:, 0], now, chances, given_at(index + 1))
         return (fresh, following), following
 
     chosen = _columns(first)[:, None]
@@ -303,6 +325,22 @@ def _advance(
         later_chances = jax.tree.map(lambda leaf: leaf[1:], chances)
         (fresh, _), later = jax.lax.scan(step, (fresh, first), (jnp.arange(decisions - 1), later_chances), unroll=decisions <= 4)
         chosen = jnp.concatenate([chosen, jax.vmap(_columns)(later).swapaxes(0, 1)], axis=1)
+    return _written(cache, head, fresh, chosen)
+
+
+def _decide_each(
+    model: Decoder, head: _Header, hidden: Array, position: Array, fed: tuple[Array, Array], known: _Given
+) -> Int[Array, "B T X"]:
+    """A frame behind each position, all at once: what each decides counts if what was fed behind the one before came out so."""
+    rows, positions = position.shape
+    chord, melody = (jnp.where(position == 0, NOTHING, values) for values in fed)
+    before = Frame(chord, melody, jnp.zeros((rows, positions, 0), jnp.int32))
+    chances = _chances(head, head.position, positions, bool(model.sizes.listening_layers))
+    decided = jax.vmap(partial(_decide, model, head), in_axes=(1, 1, 0, 1), out_axes=1)(hidden, before, chances, known)
+    return _columns(decided)
+
+
+def _written(cache: KeysValues, head: _Header, fresh: Fresh, chosen: Int[Array, "B T X"]) -> tuple[KeysValues, Int[Array, "B T X"]]:
     read_before_written = jnp.minimum(chosen.min(), 0)  # always 0; without it XLA may write first, and so would copy the whole cache
     return kv.write(cache, head.slot + read_before_written, fresh.position, fresh.kept), chosen
 
@@ -314,24 +352,17 @@ class _Chances(NamedTuple):
     melody: Float[Array, "T B V"] | None  # None: the melody is known
 
 
-def _chances(head: _Header, decisions: int, melody_is_known: bool) -> _Chances:
-    frame = (head.window_start + head.position + head.count - 1)[None] + jnp.arange(decisions)[:, None]
+def _chances(head: _Header, first: Int[Array, "B"], decisions: int, melody_is_known: bool) -> _Chances:
+    """For frames of the window from `first` on."""
+    frame = (head.window_start + first)[None] + jnp.arange(decisions)[:, None]
     seed = jnp.broadcast_to(jax.lax.bitcast_convert_type(head.seed, jnp.uint32)[None], frame.shape)
     chord = noise(seed, frame, CHORD_PART, NUM_CHORD_ACTIONS)
     return _Chances(chord, None if melody_is_known else noise(seed, frame, MELODY_PART, NUM_MELODY_ACTIONS))
 
 
-def _columns(frame: Frame) -> Int[Array, "B X"]:
+def _columns(frame: Frame) -> Int[Array, "*any X"]:
     """A frame as one row of integers for each row of the batch."""
-    return jnp.concatenate([frame.chord[:, None], frame.melody[:, None], frame.likely], axis=1)
-
-
-class _Given(NamedTuple):
-    """What of the frame to be decided is known."""
-
-    chord: Int[Array, "B"]
-    chord_counts: Bool[Array, "B"]
-    melody: Int[Array, "B"]  # counts where all of it is known: for offline models
+    return jnp.concatenate([frame.chord[..., None], frame.melody[..., None], frame.likely], axis=-1)
 
 
 def _place(head: _Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:

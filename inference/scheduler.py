@@ -13,6 +13,8 @@ One request of a session waits at most, one runs at most. `schedule` names one b
 one step and rows that need sixteen share batches: each is answered after its own last step. A batch is whatever is there when the device
 is free: it waits for nobody.
 
+What the player surprised is decided with the old plan as a draft, several frames a call, while few enough plans are made for that to pay.
+
 Long histories are fed in chunks, and after a call that fed any the rows that only decide go next, whatever the deadlines: a new or
 evicted session delays the others by one chunk at a time.
 """
@@ -90,8 +92,9 @@ class Scheduler:
         """`slots` are split evenly over `devices`, a bucket's rows are those of each; `offline`: the model hears the whole melody first."""
         self._offline = offline
         self._local_slots = slots // devices
-        self._buckets = sorted(buckets)
-        self._classes = sorted({bucket.positions for bucket in buckets})
+        self._buckets = sorted(bucket for bucket in buckets if not bucket.at_once)
+        self._checks = sorted(bucket for bucket in buckets if bucket.at_once)
+        self._classes = sorted({bucket.positions for bucket in self._buckets})
         self.evictions = 0  # sessions forgotten for others
         self._call_s = 0.0  # how long a call may take: the longest lately
         self._fed = False  # the last call fed a stretch of known positions
@@ -139,9 +142,9 @@ class Scheduler:
         head = least if self._fed and least in classes else classes[0]
         self._fed = head > least
         alike = [row for row, positions in zip(queue, classes, strict=True) if positions == head]
-        bucket = self._fit(head, alike)
+        bucket = self._fit_drafts(alike) or self._fit(head, alike)
         rows = tuple(self._first_of_each_device(alike, bucket.rows))
-        return Batch(bucket, rows, tuple(row.progress.next_work(bucket.positions, bucket.decisions) for row in rows)), replies
+        return Batch(bucket, rows, tuple(_next_work(row.progress, bucket) for row in rows)), replies
 
     def complete(self, batch: Batch, decided: Sequence[list[Decision]], device_s: float, now: float) -> list[PlanReply]:
         """Take a batch's result, which the device computed for so long; the plans that are complete now."""
@@ -312,6 +315,7 @@ class Scheduler:
         self._drop_guesses(session)
         hop, controls = session.hop, controls_of(request)
         if hop is not None and hop.memory.controls == controls != session.memory.controls:
+            hop.memory.take_draft(session.memory)
             session.slot, hop.slot = hop.slot, session.slot
             session.memory = hop.memory
             self._drop_hop(session)
@@ -328,6 +332,14 @@ class Scheduler:
         sizes = [bucket for bucket in fitting if bucket.decisions == decisions]
         needed = max(Counter(self._device_of(row) for row in rows).values())
         return next((bucket for bucket in sizes if bucket.rows >= needed), sizes[-1])
+
+    def _fit_drafts(self, rows: Sequence[Running]) -> Bucket | None:
+        """The bucket that checks the drafts of all rows at once, if there is one and something to check."""
+        needed = max(Counter(self._device_of(row) for row in rows).values())
+        for bucket in self._checks:
+            if bucket.rows >= needed and all(row.positions < bucket.positions and row.progress.drafts_left() for row in rows):
+                return bucket
+        return None
 
     def _first_of_each_device(self, rows: Sequence[Running], count: int) -> Iterator[Running]:
         """At most `count` rows of every device, in their order."""
@@ -359,6 +371,10 @@ class Scheduler:
             batch_wait_ms=max(0.0, now - row.started - row.device_s) * 1000,
             device_ms=row.device_s * 1000,
         )
+
+
+def _next_work(progress: Progress, bucket: Bucket) -> Work:
+    return progress.next_check(bucket.positions) if bucket.at_once else progress.next_work(bucket.positions, bucket.decisions)
 
 
 def _refusal(request: PlanRequest, problem: str) -> PlanReply:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.drafts import FRAMES_A_CHECK
 from inference.planner import Bucket
 
 ROWS = (1, 2, 4, 8, 16)
@@ -28,11 +29,12 @@ class EngineSettings:
     slots: int  # sessions with keys and values at hand; more sessions are served, with a prefill each time
     buckets: tuple[Bucket, ...]
     numbers: str | None = None  # of weights, keys and values; None: float32 on a CPU, bfloat16 on accelerators
+    checks: tuple[Bucket, ...] = ()  # of drafts, for a plan made alone; the fastest is used, if it beats steps on the device
 
 
 # Eight frames a call: a live plan that arrives meanwhile waits for no more than those.
 OFFLINE = EngineSettings(4, (Bucket(1, 1, 1), Bucket(1, 1, 8), Bucket(1, 64, 1)))
-LIVE = EngineSettings(128, _buckets())  # 64 MiB for `small`
+LIVE = EngineSettings(128, _buckets(), checks=tuple(Bucket(1, size, size, True) for size in FRAMES_A_CHECK))  # 64 MiB for `small`
 
 
 @dataclass(frozen=True)

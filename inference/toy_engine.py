@@ -56,11 +56,15 @@ class ToyEngine:
         fed = self._fed[work.slot]
         for offset, frame in enumerate(zip(work.chords, work.melody, strict=True)):
             fed[work.position + offset] = self._feed(work.request, work.position + offset, Decision(*frame))
+        assert bucket.at_once or not work.drafted, "a draft in a bucket that checks none"
+        known = len(work.chords) - work.drafted
         decided: list[Decision] = []
-        now = Decision(work.chords[-1], work.melody[-1]) if work.position + len(work.chords) > 1 else Decision(0, 0)
+        now = Decision(work.chords[known - 1], work.melody[known - 1]) if work.position + known > 1 else Decision(0, 0)
         for index in range(work.decisions):
-            position = work.position + len(work.chords) - 1 + index
-            if index:
+            position = work.position + known - 1 + index
+            if work.drafted and index:
+                now = Decision(work.chords[known - 1 + index], work.melody[known - 1 + index])
+            elif index:
                 fed[position] = self._feed(work.request, position, now)
             given = Given(_at(work.given_chords, index), _at(work.given_melody, index))
             now = _decide(work.request, [fed[p] for p in range(position + 1)], now, given)

@@ -14,7 +14,6 @@ from rich.progress import track
 
 from gateway.harmony import Harmony
 from inference.loop import Resident, answer
-from inference.planner import Bucket
 from inference.settings import LIVE, OFFLINE, EngineSettings
 from schema.client_messages import Settings
 from schema.engine_messages import PlanRequest
@@ -50,7 +49,7 @@ class Way(NamedTuple):
 def engine_settings(num_songs: int) -> dict[str, EngineSettings]:
     """How `prepare` holds models here: a slot for each song that plays beside others."""
     slots = min(num_songs, SIDE_BY_SIDE)
-    wide = tuple(Bucket(ROWS_OFFLINE, positions, decisions) for positions, decisions in {b[1:] for b in OFFLINE.buckets})
+    wide = tuple(bucket._replace(rows=ROWS_OFFLINE) for bucket in OFFLINE.buckets)
     return {"live": EngineSettings(slots, LIVE.buckets), "offline": EngineSettings(slots, (*OFFLINE.buckets, *wide))}
 
 

@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from inference.errors import WorkerProblem
 from inference.loop import Resident, answer
 from inference.model import build
 from inference.planner import Bucket, Progress, SlotMemory
-from inference.settings import LIVE, NUMBERS, EngineSettings
+from inference.settings import LIVE, NUMBERS
 from schema.client_messages import Settings
 from schema.engine_messages import PlanReply, PlanRequest, unpack_values
 from schema.grid import FRAMES_PER_BEAT, frame_budget_ms
@@ -106,7 +106,7 @@ class Bench:
 
     def __init__(self, checkpoint: Path, numbers: str | None = None) -> None:
         """`numbers` are those of the served path; the plain one is float32, whose plans it is compared with."""
-        self.resident = prepare(checkpoint, live=EngineSettings(LIVE.slots, LIVE.buckets, numbers))
+        self.resident = prepare(checkpoint, live=replace(LIVE, numbers=numbers))
         assert isinstance(self.resident.engine, Engine), "prepared from a checkpoint"
         self.dtype = self.resident.engine.dtype
         self.rss_bytes = rss_bytes()

@@ -23,7 +23,7 @@ from inference.checkpoints import load, pure_shapes
 from inference.engine import Engine
 from inference.planner import Bucket, Progress, SlotMemory, Work
 from inference.roofline import BASE, SMALL, step_bytes, step_flops
-from inference.settings import LIVE
+from inference.settings import LIVE, NUMBERS
 from schema.engine_messages import PlanRequest, pack_values
 from schema.manifest import ModelSizes
 from schema.tokens import NOTHING
@@ -53,6 +53,7 @@ class Step(msgspec.Struct, frozen=True):
     rows: int
     positions: int
     decisions: int
+    at_once: bool
     median_ms: float
     p99_ms: float
     arithmetic_ms: float  # by the rate of a large product
@@ -91,10 +92,12 @@ def weights_of(sizes: ModelSizes) -> Any:
     return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32) * 0.02, pure_shapes(sizes))
 
 
-def measure(model: str, sizes: ModelSizes, weights: Any, buckets: Sequence[Bucket], calls: int = CALLS) -> StepsReport:
+def measure(
+    model: str, sizes: ModelSizes, weights: Any, buckets: Sequence[Bucket], calls: int = CALLS, numbers: str | None = None
+) -> StepsReport:
     """Time every bucket."""
     rates = machine()
-    engine = Engine(sizes, weights, slots=max(bucket.rows for bucket in buckets), buckets=buckets)
+    engine = Engine(sizes, weights, slots=max(bucket.rows for bucket in buckets), buckets=buckets, numbers=numbers)
     engine.warm_up()
     steps = []
     for bucket in engine.buckets:
@@ -109,7 +112,7 @@ def measure(model: str, sizes: ModelSizes, weights: Any, buckets: Sequence[Bucke
 
 
 def _step(sizes: ModelSizes, bucket: Bucket, took_s: Sequence[float], rates: Machine) -> Step:
-    dependent = bucket.decisions - 1
+    dependent = 0 if bucket.at_once else bucket.decisions - 1
     flops = step_flops(sizes, bucket.rows * (bucket.positions + dependent))
     cache = step_bytes(sizes, bucket.rows, 4) - step_bytes(sizes, 0, 4)
     moved = (1 + dependent) * step_bytes(sizes, 0, 4) + cache
@@ -135,6 +138,11 @@ def _work(slot: int, bucket: Bucket) -> Work:
     return work._replace(position=position, chords=values, melody=values, decisions=bucket.decisions, given_chords=(), given_melody=())
 
 
+def _shape(text: str) -> Bucket:
+    rows, positions, decisions, *at_once = map(int, text.split(","))
+    return Bucket(rows, positions, decisions, bool(at_once and at_once[0]))
+
+
 def table(report: StepsReport) -> Table:
     """The report as people read it."""
     m = report.machine
@@ -145,7 +153,9 @@ def table(report: StepsReport) -> Table:
     for s in report.steps:
         each = s.median_ms / s.rows / s.decisions
         times = (f"{value:.3f}" for value in (s.median_ms, s.p99_ms, each, s.arithmetic_ms, s.memory_ms))
-        result.add_row(f"{s.rows}", f"{s.positions}", f"{s.decisions}", *times, f"{s.share_of_bound:.0%}")
+        result.add_row(
+            f"{s.rows}", f"{s.positions}", f"{s.decisions} at once" if s.at_once else f"{s.decisions}", *times, f"{s.share_of_bound:.0%}"
+        )
     return result
 
 
@@ -153,22 +163,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--checkpoint", type=Path, help="model to measure (default: random weights of --size)")
     parser.add_argument("--size", choices=SIZES, default="small", help="sizes of random weights (default: %(default)s)")
-    parser.add_argument("--bucket", action="append", metavar="ROWS,FED,DECIDED", help="a shape to measure; again for more (default: all)")
+    parser.add_argument(
+        "--bucket",
+        action="append",
+        metavar="ROWS,FED,DECIDED[,1]",
+        help="a shape to measure, 1: all decided at once; again for more (default: all)",
+    )
     parser.add_argument("--calls", type=int, default=CALLS, help="of each shape (default: %(default)s)")
+    parser.add_argument("--numbers", choices=NUMBERS, help="of weights, keys and values (default: what this device serves with)")
     parser.add_argument("--json", type=Path, help="write the report here")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     use_compilation_cache(compilation_cache())
-    buckets = [Bucket(*map(int, text.split(","))) for text in arguments.bucket or ()] or LIVE.buckets
+    buckets = [_shape(text) for text in arguments.bucket or ()] or LIVE.buckets + LIVE.checks
     if arguments.checkpoint is None:
         name, sizes = arguments.size, SIZES[arguments.size]
         weights = weights_of(sizes)
     else:
         manifest, weights = load(arguments.checkpoint)
         name, sizes = manifest.model, manifest.sizes
-    report = measure(name, sizes, weights, buckets, arguments.calls)
+    report = measure(name, sizes, weights, buckets, arguments.calls, arguments.numbers)
     Console(width=max(130, Console().width)).print(table(report))
     if arguments.json is not None:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))

@@ -27,6 +27,7 @@ BENCHMARKS = {
     "engine": ("sideman.bench", "plans over real melodies: plain against served, equality included"),
     "session": ("sideman.bench_session", "what a plan costs as a session grows, from 16 beats to half an hour"),
     "steps": ("sideman.bench_steps", "every compiled call against what arithmetic and memory allow here"),
+    "drafts": ("sideman.bench_drafts", "plans decided step by step and with drafts checked at once"),
     "training": ("sideman.bench_training", "train steps against the rate of a matrix product; needs optax"),
     "scrape": ("sideman.bench_scrape", "reading the gateway's metrics while many sessions are open"),
     "load": ("sideman.bench_load", "many players over real sockets, in real time: round trips against the budget of one frame"),

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from inference.__main__ import use_compilation_cache
+from inference.__main__ import use_compilation_cache, worthwhile_checks
 from inference.engine import Engine
 from inference.loop import DeviceLoop, Resident
 from inference.planner import Bucket
 from inference.roofline import BASE
+from inference.settings import LIVE, EngineSettings
 from schema.client_messages import Settings
 from schema.engine_messages import ModelInfo, PlanReply
 from schema.grid import frame_seconds
@@ -66,13 +67,15 @@ def ours() -> dict[str, Any]:
     """One session in real time."""
     info = ModelInfo("base", "online", 1.0)
     weights = expectant(weights_of(BASE))
-    engine = Engine(BASE, weights, slots=16, buckets=BUCKETS)
+    settings = EngineSettings(16, BUCKETS, checks=LIVE.checks)
+    engine = Engine(BASE, weights, slots=settings.slots, buckets=BUCKETS + settings.checks)
     engine.warm_up()
+    checks = worthwhile_checks(engine, settings)
     replies: queue.SimpleQueue[list[PlanReply]] = queue.SimpleQueue()
-    loop = DeviceLoop([Resident(info, engine, BUCKETS)], replies.put)
+    loop = DeviceLoop([Resident(info, engine, BUCKETS + checks)], replies.put)
     loop.start()
-    settings = Settings(model="base", temperature=1.0, lookahead_beats=4, commit_beats=2, silence_beats=2, bpm=120.0)
-    player = Player(fixture_tunes()[0], [info], settings, name="one", seed=1)
+    asked_for = Settings(model="base", temperature=1.0, lookahead_beats=4, commit_beats=2, silence_beats=2, bpm=120.0)
+    player = Player(fixture_tunes()[0], [info], asked_for, name="one", seed=1)
     took_ms: list[float] = []
     steps: list[int] = []
     unrefined: list[int] = []
@@ -90,7 +93,7 @@ def ours() -> dict[str, Any]:
         took_ms.append((time.monotonic() - asked) * 1000)
         steps.append(reply.steps)
         plan = player.take(reply) if not reply.problem else None
-        unrefined.append(settings.lookahead_beats * 4 if plan is None else plan.timing.unrefined)
+        unrefined.append(asked_for.lookahead_beats * 4 if plan is None else plan.timing.unrefined)
     loop.stop()
     import jax
 
@@ -99,8 +102,14 @@ def ours() -> dict[str, Any]:
         "took_ms": took_ms,
         "steps": steps,
         "unrefined": unrefined,
+        "checked_positions": [check.positions for check in checks],
         "compiles_after_ready": loop.compiles_after_ready,
     }
+
+
+def missed_steps(made: dict[str, Any]) -> list[int]:
+    """Calls and steps of the plans that the player surprised and that were decided whole."""
+    return [steps for steps, unrefined in zip(made["steps"], made["unrefined"], strict=True) if steps > 1 and not unrefined] or [0]
 
 
 def main() -> None:
@@ -114,6 +123,7 @@ def main() -> None:
     made = ours()
     took = np.array(made["took_ms"])
     missed = took[np.array(made["steps"]) > 1]
+    whole = missed_steps(made)
     fresh = 1 - np.array(made["unrefined"]) / 16
     reference_ms = median(theirs["took_s"]) * 1000
     budget_ms = frame_seconds(120.0) * 1000
@@ -128,6 +138,8 @@ def main() -> None:
     )
     guessed = (np.array(made["steps"]) <= 1).mean()
     print(f"           {guessed:.0%} needed one step or none; the others p50 {np.median(missed) if len(missed) else 0:.1f} ms")
+    for positions in made["checked_positions"]:
+        print(f"           drafts checked {positions} positions at once: a whole plan took {median(whole):.0f} calls instead of 17")
     print(f"           fresh share of a plan: mean {fresh.mean():.1%}, whole plans {(fresh == 1).mean():.1%}")
     print(f"           {made['compiles_after_ready']} compilations while playing")
     if arguments.json is not None:

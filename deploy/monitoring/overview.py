@@ -134,8 +134,8 @@ OVERVIEW = Page(
         ),
         Panel(
             "Spared under load",
-            "The most relief of the interval: 0 nothing, 1 every second plan of who holds plenty, 2 of everybody, and newcomers wait outside, "
-            "3 and 4 most plans. It ends when it has helped for ten seconds, so a service short of something goes up and down.",
+            "The most relief of the interval: 0 nothing, 1 every second plan of who holds plenty, 2 of everybody, newcomers wait outside, "
+            "3 and 4 most plans. It ends when it has helped for ten seconds: a service short of something goes up and down.",
             (Query(f"max by (instance) (max_over_time(sideman_relief_level{{{GATEWAY}}}[$__rate_interval]))", "{{instance}}"),),
             limit=2.0,
         ),

@@ -8,6 +8,7 @@ from inference.toy_engine import ToyEngine
 from tests.inference.jams import Move
 
 BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(4, 1, 1), Bucket(4, 1, 4), Bucket(2, 4, 1), Bucket(2, 16, 1))
+CHECKS = (Bucket(1, 4, 4, True), Bucket(2, 8, 8, True))
 CALL_S = 0.001
 
 

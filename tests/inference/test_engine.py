@@ -24,6 +24,7 @@ from training.rollouts import plain_plan
 NEAR_TIE = 1e-4  # float32 adds in another order: candidates this close may change places
 BUCKETS = (Bucket(1, 1, 4), Bucket(2, 1, 1), Bucket(2, 64, 1))
 OTHER_BUCKETS = (Bucket(4, 16, 4), Bucket(4, 1, 1))
+CHECKING_BUCKETS = (Bucket(2, 1, 1), Bucket(2, 64, 1), Bucket(2, 4, 4, True))
 SLOTS = 2
 INFO = ModelInfo("tiny", "online", 0.8)
 OFFLINE_INFO = ModelInfo("tiny-offline", "offline", 0.8)
@@ -97,6 +98,14 @@ def assert_same(book, request, chords):
         assert min(plain.margins[: parted + 1]) < NEAR_TIE, (parted, chords, plain)
 
 
+@pytest.fixture(scope="module")
+def checking_engine(weights):
+    """Checks drafts four positions at a time."""
+    made = Engine(SIZES, weights, slots=SLOTS, buckets=CHECKING_BUCKETS)
+    made.warm_up()
+    return made
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(turns=st.lists(st.tuples(st.sets(st.sampled_from("abc"), min_size=1), moves), min_size=6, max_size=6))
@@ -148,6 +157,26 @@ def test_a_long_jam_through_a_window_hop(engine, book, open_frame):
         assert_same(book, request, chords)
         jam.hear(chords)
     assert starts == {0, 64}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("history", [20, 245])
+def test_a_draft_checked_at_once_gives_the_plan_by_the_book(checking_engine, book, temperature, history):
+    """Two sessions, one of them about to hop, whose players do what was not expected: fewer calls than frames, the same chords."""
+    resident = Resident(INFO, checking_engine, CHECKING_BUCKETS)
+    jams = [Jam("a", history=history, temperature=temperature), Jam("b", history=9, temperature=temperature, seed=5)]
+    calls = frames = 0
+    for turn in range(8):
+        requests = [jam.ask(Move(notes=(62 + turn % 3,), commit=turn % 4, lookahead=12)) for jam in jams[: 1 + turn % 2]]
+        replies = {reply.session: reply for reply in answer(resident, requests)}
+        for jam, request in zip(jams, requests, strict=False):
+            chords = unpack_values(replies[request.session].chords)
+            assert_same(book, request, chords)
+            jam.hear(chords)
+        if turn > 1:
+            calls += sum(reply.steps for reply in replies.values())
+            frames += 13 * len(replies)
+    assert calls < frames
 
 
 def test_plans_depend_on_what_they_should(book):
@@ -248,7 +277,7 @@ def test_more_rows_than_a_bucket_holds_are_a_bug(engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bucket", LIVE.buckets, ids=str)
+@pytest.mark.parametrize("bucket", LIVE.buckets + LIVE.checks, ids=str)
 def test_no_bucket_copies_the_whole_cache(weights, bucket):
     """The cache is donated and written in place: XLA's program holds no copy of it (see `settings`)."""
     assert not whole_cache_copies(weights, bucket)

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory
 from inference.toy_engine import ToyEngine, plan_by_hand
+from schema.chords import Chord
 from schema.engine_messages import pack_values, unpack_values
 from schema.grid import HOP_FRAMES
-from schema.tokens import HOLD_ACTION, NUM_CHORDS, NUM_PITCHES, note_onset, value_of
+from schema.tokens import HOLD_ACTION, NUM_CHORDS, NUM_PITCHES, chord_onset, note_onset, value_of
+from tests.doubles import C_MAJOR
 from tests.inference.jams import Jam, Move, histories, long_histories, moves, whole_melodies, whole_melody
 
-chunks = st.lists(st.tuples(st.sampled_from((1, 2, 5, 64)), st.sampled_from((1, 2, 4, 20))), min_size=1, max_size=3)
+CHECK = "check"  # in place of decisions: the draft, at once
+chunks = st.lists(st.tuples(st.sampled_from((1, 2, 5, 64)), st.sampled_from((1, 2, 4, 20, CHECK))), min_size=1, max_size=3)
 
 
 class Slot:
@@ -34,8 +37,12 @@ class Slot:
         return progress
 
     def step(self, progress, positions=64, decisions=1):
-        work = progress.next_work(positions, decisions)
-        (decided,) = self.engine.run([work], Bucket(1, positions, decisions))
+        at_once = decisions == CHECK
+        if at_once and progress.positions_left() <= positions:
+            work = progress.next_check(positions)
+        else:
+            work = progress.next_work(positions, 1 if at_once else decisions)
+        (decided,) = self.engine.run([work], Bucket(1, positions, max(1, work.decisions), at_once))
         progress.absorb(work, decided)
 
 
@@ -46,7 +53,7 @@ def replay(jam, sequence, sizes):
         request = jam.ask(move)
         progress = slot.plan(request, sizes)
         assert progress.chords() == plan_by_hand(request)
-        assert progress.reused + progress.steps >= progress.end - progress.first
+        assert progress.reused + progress.steps >= progress.end - progress.first or CHECK in [how for _, how in sizes]
         jam.hear(progress.chords())
 
 
@@ -127,7 +134,73 @@ def test_an_unexpected_note_is_planned_on_from():
     request = msgspec.structs.replace(request, melody=pack_values([*unpack_values(request.melody)[:30], other]))
     progress = Progress(request, 0, slot.memory)
     assert (progress.reused, progress.positions_left(), progress.decisions_left()) == (30, 1, 9)
-    assert progress.next_work(64, 4)._replace(request=None) == (0, 31, (jam.chords[30],), (other,), 4, (jam.chords[31],), (), None)
+    assert progress.next_work(64, 4)._replace(request=None) == (0, 31, (jam.chords[30],), (other,), 4, (jam.chords[31],), (), None, 0)
+
+
+class Steady(ToyEngine):
+    """Begins a new chord every fourth frame, whatever it is fed, and a note with it."""
+
+    def _row(self, work, bucket):
+        known = len(work.chords) - work.drafted
+        first = work.position + known - 1
+        value = [chord_onset(Chord(frame // 4 % 12, "maj")) if frame % 4 == 0 else None for frame in range(first, first + work.decisions)]
+        chord, melody = work.chords[known - 1], work.melody[known - 1]
+        decided = []
+        for index, onset in enumerate(value):
+            if work.drafted and index:
+                chord, melody = work.chords[known - 1 + index], work.melody[known - 1 + index]
+            given_chord = work.given_chords[index] if index < len(work.given_chords) else None
+            chord = given_chord or onset or value_of(HOLD_ACTION, chord, NUM_CHORDS)
+            melody = value_of(HOLD_ACTION, melody, NUM_PITCHES)
+            decided.append(Decision(chord, melody))
+        return decided
+
+
+@pytest.mark.parametrize(("positions", "calls"), [(1, 16), (4, 4), (5, 4), (8, 2), (16, 1)])
+def test_a_draft_that_stands_is_decided_a_whole_call_at_a_time(positions, calls):
+    """A note that nobody expected changes no action behind it: 16 frames, `positions` of them a call."""
+    slot, jam = Slot(), Jam("a", history=20)
+    slot.engine = Steady(1)
+    before = slot.plan(jam.ask(Move(lookahead=17))).chords()
+    jam.hear(before)
+    progress = slot.plan(jam.ask(Move(notes=(1 + note_onset(41),), open=True, lookahead=16)), [(positions, CHECK)])
+    assert progress.steps == calls
+    assert progress.chords() == before[1:]
+
+
+def test_the_first_frame_that_a_check_contradicts_ends_it_and_the_rest_is_the_next_draft():
+    slot, request = Slot(), Jam("a", history=20).ask(Move(lookahead=8))
+    plan = slot.plan(request)
+    wrong = Decision(chord_onset(C_MAJOR), note_onset(1))
+    right = slot.memory.frames[20:]
+    slot.memory.cut(20)
+    slot.memory.draft[2] = wrong
+    progress = Progress(request, 0, slot.memory)
+    work = progress.next_check(6)
+    assert (work.drafted, work.chords[3], work.decisions) == (5, wrong.chord, 6)
+    (decided,) = slot.engine.run([work], Bucket(1, 6, 6, True))
+    progress.absorb(work, decided)
+    assert slot.memory.frames[20:] == right[:3]
+    assert slot.memory.draft[:3] == decided[3:]
+    assert slot.memory.fed == 23
+    assert slot.plan(request).chords() == plan.chords()
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=st.integers(236, 250), moved=st.integers(4, 12))
+def test_the_plan_of_the_window_before_is_the_draft_in_the_next(history, moved):
+    """What will be asked in it stands where it stood."""
+    slot, jam = Slot(), Jam("a", history=history)
+    older = jam.ask(Move(lookahead=16))
+    chords = slot.plan(older).chords()
+    jam.hear(chords)
+    request = jam.ask(Move(frames=moved, lookahead=16))
+    progress = Progress(request, 0, slot.memory)
+    if request.window_start == older.window_start:
+        return
+    assert progress.reused == 0
+    drafted = [frame.chord for frame in slot.memory.draft[progress.first :]]
+    assert drafted == chords[moved:]
 
 
 @pytest.mark.parametrize("change", ["seed", "temperature"])

@@ -8,7 +8,7 @@ import pytest
 from inference.planner import Bucket
 from inference.toy_engine import plan_by_hand
 from schema.engine_messages import LATE, unpack_values
-from tests.inference.driven import Device, asked
+from tests.inference.driven import BUCKETS, CHECKS, Device, asked
 from tests.inference.jams import Jam, Move, whole_melody
 
 
@@ -175,6 +175,30 @@ def test_the_bucket_is_the_smallest_that_holds_the_batch_and_decides_no_more_tha
     lone = Device(buckets=[Bucket(2, 2, 4)])  # nothing smaller: more is decided than asked for
     lone.scheduler.add(asked(Jam("a"), Move(lookahead=4)), 0.0)
     assert lone.drain()[0].chords
+
+
+def test_a_draft_is_checked_at_once_while_few_enough_plans_are_made():
+    """Alone by a call of eight, two by eight each; three, and whoever has no draft, step by step."""
+    device, jams = Device(buckets=BUCKETS + CHECKS), [Jam(name, history=9) for name in "abc"]
+    buckets = []
+    for move, names in (
+        (Move(open=True), "abc"),
+        *((Move(notes=(note,), open=True), names) for note, names in ((50, "a"), (51, "ab"), (53, "abc"))),
+    ):
+        asked_now = [asked(jam, move) for jam in jams if jam.session in names]
+        for request in asked_now:
+            device.scheduler.add(request, 0.0)
+        before = len(device.engine.calls)
+        plans = {reply.session: unpack_values(reply.chords) for reply in device.drain()}
+        for request in asked_now:
+            assert plans[request.session] == plan_by_hand(request)
+            next(jam for jam in jams if jam.session == request.session).hear(plans[request.session])
+        buckets.append({bucket for bucket, _ in device.engine.calls[before:] if bucket.at_once})
+    assert buckets[0] == set()
+    assert buckets[1] == {CHECKS[0]}
+    assert CHECKS[1] in buckets[2]
+    first_of_three = next(index for index, (_, rows) in enumerate(device.engine.calls[before:]) if rows == 3)
+    assert not device.engine.calls[before:][first_of_three][0].at_once
 
 
 def test_a_failed_call_refuses_what_ran_and_what_waits_is_planned():

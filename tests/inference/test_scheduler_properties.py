@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from inference.scheduler import Scheduler
 from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.engine_messages import LATE, SUPERSEDED, unpack_values
-from tests.inference.driven import BUCKETS, CALL_S
+from tests.inference.driven import BUCKETS, CALL_S, CHECKS
 from tests.inference.jams import Jam, Move, moves
 
 SLOTS = 3
@@ -22,12 +22,13 @@ class Fuzz(RuleBasedStateMachine):
     """More sessions than slots, asked and computed in any order, with failures and deadlines."""
 
     devices = 1
+    buckets = BUCKETS
 
     def __init__(self):
         super().__init__()
         self.now = 0.0
         self.engine = ToyEngine(SLOTS, devices=self.devices)
-        self.scheduler = Scheduler(SLOTS, BUCKETS, devices=self.devices)
+        self.scheduler = Scheduler(SLOTS, self.buckets, devices=self.devices)
         self.jams = {name: Jam(name, history=HISTORIES[index], seed=index) for index, name in enumerate(SESSIONS)}
         self.asked = {}  # unanswered: (session, seq) -> (request, deadline)
         self.begun = set()  # of those: seen in a batch
@@ -101,15 +102,18 @@ class Fuzz(RuleBasedStateMachine):
 
     def check(self, batch):
         """The bucket holds the batch, each slot is in it once, and it is led by the earliest deadline under way, or it follows a feed."""
-        assert batch.bucket in BUCKETS
+        assert batch.bucket in self.buckets
         rows = Counter(work.slot * self.devices // SLOTS for work in batch.works)
         assert max(rows.values()) <= batch.bucket.rows
         assert len({work.slot for work in batch.works}) == len({row.progress.request.session for row in batch.rows}) == len(batch.rows)
         deadlines = [row.asked.deadline for row in batch.rows]
         assert deadlines == sorted(deadlines)
         self.begun |= {(row.progress.request.session, row.progress.request.seq) for row in batch.rows}
-        assert deadlines[0] == min(self.asked[key][1] for key in self.begun) or (self.fed and batch.bucket.positions == 1)
-        self.fed = batch.bucket.positions > 1
+        feeds = max(len(work.chords) - work.drafted for work in batch.works) > 1 or (
+            batch.bucket.positions > 1 and not batch.bucket.at_once
+        )
+        assert deadlines[0] == min(self.asked[key][1] for key in self.begun) or (self.fed and not feeds)
+        self.fed = feeds
 
     def take(self, replies, allowed):
         """Every reply answers one open request, with the plan made by hand or an allowed reason."""
@@ -131,6 +135,16 @@ class Fuzz(RuleBasedStateMachine):
 
 Fuzz.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
 TestFuzz = Fuzz.TestCase
+
+
+class FuzzDrafts(Fuzz):
+    """The same where drafts are checked at once."""
+
+    buckets = BUCKETS + CHECKS
+
+
+FuzzDrafts.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
+TestFuzzDrafts = FuzzDrafts.TestCase
 
 
 class FuzzDevices(Fuzz):

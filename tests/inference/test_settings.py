@@ -1,5 +1,6 @@
 """Default settings hold together."""
 
+from inference.drafts import FRAMES_A_CHECK
 from inference.settings import LIVE, OFFLINE
 
 
@@ -10,6 +11,12 @@ def test_buckets_serve_every_live_request():
     assert {bucket.decisions for bucket in LIVE.buckets if bucket.positions == 1} == {1, 4}
     assert all(bucket.decisions == 1 for bucket in LIVE.buckets if bucket.positions > 1)
     assert max(bucket.rows for bucket in LIVE.buckets) <= LIVE.slots
+
+
+def test_checks_decide_a_frame_behind_each_position():
+    """Only sizes of which it is known how many frames they decide."""
+    assert all(check.at_once and check.positions == check.decisions for check in LIVE.checks)
+    assert {check.positions for check in LIVE.checks} == set(FRAMES_A_CHECK)
 
 
 def test_buckets_serve_every_whole_melody():
