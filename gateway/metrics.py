@@ -143,7 +143,8 @@ class Metrics:
             "worker_utilisation_ratio", "Ratio of the last second in which the device computed, at the busiest connected worker."
         )
         self.worker_wait = self._gauge(
-            "worker_wait_p90_seconds", "Seconds that nine of ten plans of the last second waited at most, at the slowest connected worker."
+            "worker_wait_p90_seconds",
+            "Seconds after which nine of ten plans of the last second had a first frame, at the slowest connected worker.",
         )
         self.worker_compiles = self._gauge(
             "worker_compiles_after_ready", "Compilations after readiness at all connected workers; anything but 0 delays plans."

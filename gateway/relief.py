@@ -1,9 +1,9 @@
 """Doing with less under load, cheapest harm first (P12): how much relief is needed, and what it spares. Pure.
 
-Pressure is how long nothing of a plan is computed: the larger of what the workers say of their last second and, doubled because it comes on
-top of everything, how late the gateway's own loop is. Not how busy a device is: one that batches is busy long before it is late, because
-its batches grow. And a wait alone harms little at first: of the 92 ms that a worker has at 120 BPM head first (P11) fills what is left, and
-sparing plans makes those that remain dearer, because more of what they go on from is out of date (docs/roofline.md).
+Pressure is how long the first frame of a plan takes: the larger of what the workers say of their last second and, doubled because it comes
+on top of everything, how late the gateway's own loop is. Not how busy a device is: one that batches is busy long before it is late, because
+its batches grow. Nor how long whole plans take: of the 92 ms that a worker has at 120 BPM head first (P11) fills what there is, and sparing
+plans makes those that remain dearer, because more of what they go on from is out of date (docs/roofline.md).
 
     level    from       what is spared
     NONE

@@ -18,7 +18,7 @@ class Load:
         self._forget(ended)
 
     def waited(self, now: float, wait_ms: float) -> None:
-        """A live request was answered or given up, and had waited so long while nothing of it was computed."""
+        """A live request had something to answer after so long, or never had and was given up."""
         self._waits.append((now, wait_ms))
         self._forget(now)
 

@@ -150,7 +150,7 @@ class DeviceLoop:
         self._thread.join()
 
     def load(self) -> tuple[float, float]:
-        """Utilisation of the device, and the milliseconds that nine of ten live requests waited at most, in the last second."""
+        """Of the last second: utilisation of the device, and after how many milliseconds nine of ten live requests had a head."""
         now = time.monotonic()
         with self._load_lock:
             return self._load.utilisation(now), self._load.wait_p90_ms(now)
@@ -225,14 +225,14 @@ class DeviceLoop:
         self._send(replies)
 
     def _note(self, resident: Resident, replies: list[PlanReply], now: float) -> None:
-        """Count answers, and what live requests waited."""
+        """Count answers, and how long live requests waited for the first frame."""
         self.metrics.answered(resident.name, replies)
         if resident.info.is_offline:
             return
         with self._load_lock:
             for reply in replies:
                 if not reply.problem or reply.problem == LATE:
-                    self._load.waited(now, reply.queue_ms + reply.batch_wait_ms)
+                    self._load.waited(now, reply.head_ms)
 
     def _send(self, replies: list[PlanReply]) -> None:
         if replies:

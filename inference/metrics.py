@@ -151,7 +151,11 @@ class _State:
         state = self._state()
         for name, text, value in (
             ("utilisation_ratio", "Ratio of the last second in which the device computed.", state.utilisation),
-            ("wait_p90_seconds", "Seconds that nine of ten plans of the last second waited at most.", state.wait_p90_ms / 1000.0),
+            (
+                "wait_p90_seconds",
+                "Seconds after which nine of ten plans of the last second had a first frame to answer with.",
+                state.wait_p90_ms / 1000.0,
+            ),
             ("waiting", "Requests that have no slot yet.", state.waiting),
             ("compiles_after_ready", "Compilations after readiness; anything but 0 delays plans.", state.compiles_after_ready),
             ("rss_bytes", "Resident memory of the worker, in bytes.", state.rss_bytes),

@@ -7,7 +7,9 @@
        | before it began: late
 
 Head first: a live plan whose deadline would pass during the next call is answered with the frames decided so far, and its slot remembers
-them. An offline plan is whole or late.
+them. So the first frame of a plan is what must be in time, and the rest is welcome: plans without a frame, or one step from whole, go
+before the others, each by deadline (imprecise computation: Liu et al., IEEE Computer 24(5), 1991). However many ask, all get their heads
+before any gets sixteen frames. An offline plan is whole or late.
 
 One request of a session waits at most, one runs at most. `schedule` names one batch, `complete` takes its result. Rows that need
 one step and rows that need sixteen share batches: each is answered after its own last step. A batch is whatever is there when the device
@@ -50,11 +52,22 @@ class Running:
     started: float
     device_s: float = 0.0
     batch: int = 0  # largest batch it was part of
+    headed: float | None = None  # when there was something to answer
 
     @property
     def positions(self) -> int:
         """Known positions to feed before anything can be decided."""
         return self.progress.positions_left()
+
+    @property
+    def urgent(self) -> bool:
+        """Whether there is nothing to answer yet, or one step makes it whole."""
+        return self.progress.num_decided == 0 or self.progress.decisions_left() <= 1
+
+    def seen(self, now: float) -> None:
+        """Note when there was something to answer."""
+        if self.headed is None and self.progress.num_decided:
+            self.headed = now
 
 
 class Batch(NamedTuple):
@@ -131,18 +144,19 @@ class Scheduler:
         return [] if older is None else [_refusal(older.request, SUPERSEDED)]
 
     def schedule(self, now: float) -> tuple[Batch | None, list[PlanReply]]:
-        """The next device call, earliest deadline first, and the answers that need none."""
+        """The next device call, heads first and the earliest deadline among them, and the answers that need none."""
         replies = self._admit(now) + self._cut_off(now)
         if not self._running:
             self._fed = False
             return None, replies
-        queue = sorted(self._running.values(), key=lambda r: (r.asked.deadline, r.asked.arrived, r.progress.slot))
-        classes = [self._class_of(row) for row in queue]
+        queue = sorted(self._running.values(), key=self._turn)
+        urgent = [row for row in queue if row.urgent]
+        classes = [self._class_of(row) for row in urgent or queue]
         least = self._classes[0]
         head = least if self._fed and least in classes else classes[0]
         self._fed = head > least
-        alike = [row for row, positions in zip(queue, classes, strict=True) if positions == head]
-        bucket = self._fit_drafts(alike) or self._fit(head, alike)
+        alike = [row for row in queue if self._class_of(row) == head]
+        bucket = self._fit_drafts(alike) or self._fit(head, alike, urgent)
         rows = tuple(self._first_of_each_device(alike, bucket.rows))
         return Batch(bucket, rows, tuple(_next_work(row.progress, bucket) for row in rows)), replies
 
@@ -152,6 +166,7 @@ class Scheduler:
         self._call_s = max(device_s, self._call_s + (device_s - self._call_s) / 8)
         for row, work, decisions in zip(batch.rows, batch.works, decided, strict=True):
             row.progress.absorb(work, decisions)
+            row.seen(now)
             row.device_s += device_s
             row.batch = max(row.batch, len(batch.rows))
             if row.progress.done:
@@ -265,6 +280,7 @@ class Scheduler:
                 replies.append(_refusal(asked.request, str(problem)))
                 continue
             row = Running(progress, asked, started=now)
+            row.seen(now)
             self._running[session] = row
             if progress.done:
                 replies.append(self._finish(row, now))
@@ -320,14 +336,22 @@ class Scheduler:
             session.memory = hop.memory
             self._drop_hop(session)
 
+    def _turn(self, row: Running) -> tuple[bool, float, float, int]:
+        """What rows go by: whole melodies are of no use before they are whole, so among them the deadline alone counts."""
+        return not (self._offline or row.urgent), row.asked.deadline, row.asked.arrived, row.progress.slot
+
     def _class_of(self, row: Running) -> int:
         """The smallest bucket of fed positions that holds what the row must feed, else the largest."""
         return next((size for size in self._classes if size >= row.positions), self._classes[-1])
 
-    def _fit(self, positions: int, rows: Sequence[Running]) -> Bucket:
-        """The bucket of a batch: as few decisions as its shortest row needs, then as few rows as hold it."""
-        least = min(row.progress.decisions_left() for row in rows)
+    def _fit(self, positions: int, rows: Sequence[Running], urgent: Sequence[Running]) -> Bucket:
+        """The bucket of a batch: as few decisions as its shortest row needs, then as few rows as hold it.
+
+        One decision only if urgent rows are left behind.
+        """
         fitting = [bucket for bucket in self._buckets if bucket.positions == positions]
+        taken = list(self._first_of_each_device(rows, max(bucket.rows for bucket in fitting)))
+        least = 1 if any(row not in taken for row in urgent) else min(row.progress.decisions_left() for row in rows)
         decisions = max((b.decisions for b in fitting if b.decisions <= least), default=min(b.decisions for b in fitting))
         sizes = [bucket for bucket in fitting if bucket.decisions == decisions]
         needed = max(Counter(self._device_of(row) for row in rows).values())
@@ -370,6 +394,7 @@ class Scheduler:
             queue_ms=(row.started - row.asked.arrived) * 1000,
             batch_wait_ms=max(0.0, now - row.started - row.device_s) * 1000,
             device_ms=row.device_s * 1000,
+            head_ms=((now if row.headed is None else row.headed) - row.asked.arrived) * 1000,
         )
 
 
@@ -382,4 +407,6 @@ def _refusal(request: PlanRequest, problem: str) -> PlanReply:
 
 
 def _too_late(asked: Waiting, now: float) -> PlanReply:
-    return PlanReply(asked.request.session, asked.request.seq, problem=LATE, queue_ms=(now - asked.arrived) * 1000)
+    return PlanReply(
+        asked.request.session, asked.request.seq, problem=LATE, queue_ms=(now - asked.arrived) * 1000, head_ms=(now - asked.arrived) * 1000
+    )

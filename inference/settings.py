@@ -18,7 +18,7 @@ def _buckets() -> tuple[Bucket, ...]:
     rows at most: four take longer than anybody should wait for one call, and are mostly padding.
     """
     decode = [Bucket(rows, 1, decisions) for rows in ROWS for decisions in (1, 4)]
-    feed = [Bucket(rows, positions, 1) for positions, most in ((4, 4), (16, 4), (64, 2)) for rows in (1, most)]
+    feed = [Bucket(rows, positions, 1) for positions, sizes in ((4, (1, 4, 16)), (16, (1, 4)), (64, (1, 2))) for rows in sizes]
     return tuple(decode + feed)
 
 

@@ -66,6 +66,7 @@ class PlanReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue_ms: float = 0.0  # from arrival to a slot
     batch_wait_ms: float = 0.0  # with a slot, while calls without it ran
     device_ms: float = 0.0
+    head_ms: float = 0.0  # from arrival until there was something to answer
 
 
 class ModelInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +93,7 @@ class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compiles_after_ready: int
     rss_bytes: int
     utilisation: float = 0.0  # share of the last second in which the device computed
-    wait_p90_ms: float = 0.0  # nine of ten of the last second's live requests waited no longer, all pauses together
+    wait_p90_ms: float = 0.0  # of the last second's live requests nine of ten had something to answer after so long
 
 
 class PlanCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="plan"):
