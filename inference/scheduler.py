@@ -33,6 +33,7 @@ from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pac
 
 LOOK_AHEAD_ROWS = 4
 MOST_GUESSES = 1 + OTHERS
+LATER_DECISION = 0.57  # what a second decision of a call costs, the first being 1 (docs/roofline.md)
 
 
 class Waiting(NamedTuple):
@@ -345,14 +346,18 @@ class Scheduler:
         return next((size for size in self._classes if size >= row.positions), self._classes[-1])
 
     def _fit(self, positions: int, rows: Sequence[Running], urgent: Sequence[Running]) -> Bucket:
-        """The bucket of a batch: as few decisions as its shortest row needs, then as few rows as hold it.
+        """The bucket of a batch: as many decisions as enough of its rows need, then as few rows as hold it.
 
-        One decision only if urgent rows are left behind.
+        As few decisions as there are, if urgent rows are left behind.
         """
         fitting = [bucket for bucket in self._buckets if bucket.positions == positions]
         taken = list(self._first_of_each_device(rows, max(bucket.rows for bucket in fitting)))
-        least = 1 if any(row not in taken for row in urgent) else min(row.progress.decisions_left() for row in rows)
-        decisions = max((b.decisions for b in fitting if b.decisions <= least), default=min(b.decisions for b in fitting))
+        choices = sorted({bucket.decisions for bucket in fitting})
+        if any(row not in taken for row in urgent):
+            decisions = choices[0]
+        else:
+            left = [row.progress.decisions_left() for row in taken]
+            decisions = max((d for d in choices if sum(min(d, needed) for needed in left) >= _worth(d) * len(left)), default=choices[0])
         sizes = [bucket for bucket in fitting if bucket.decisions == decisions]
         needed = max(Counter(self._device_of(row) for row in rows).values())
         return next((bucket for bucket in sizes if bucket.rows >= needed), sizes[-1])
@@ -396,6 +401,11 @@ class Scheduler:
             device_ms=row.device_s * 1000,
             head_ms=((now if row.headed is None else row.headed) - row.asked.arrived) * 1000,
         )
+
+
+def _worth(decisions: int) -> float:
+    """Frames of each row that a call of so many decisions must decide to be worth it; the first costs most: it gathers keys and values."""
+    return 1 + LATER_DECISION * (decisions - 1)
 
 
 def _next_work(progress: Progress, bucket: Bucket) -> Work:
