@@ -31,7 +31,7 @@ MAX_OPEN_S = 8.0
 HALF_OPEN_SHARE = 16
 LIVE = ""  # kind of the requests that a player is waiting for, frame by frame
 OTHER_CALLS = 4  # in flight at most, of each other kind
-RETURN_S = 0.008  # from a worker's deadline to ours
+RETURN_S = 0.016  # from a worker's deadline to ours
 
 
 class Call(NamedTuple):

@@ -1,16 +1,16 @@
 """Doing with less under load, cheapest harm first (P12): how much relief is needed, and what it spares. Pure.
 
-Pressure is how long the first frame of a plan takes: the larger of what the workers say of their last second and, doubled because it comes
-on top of everything, how late the gateway's own loop is. Not how busy a device is: one that batches is busy long before it is late, because
-its batches grow. Nor how long whole plans take: of the 92 ms that a worker has at 120 BPM head first (P11) fills what there is, and sparing
-plans makes those that remain dearer, because more of what they go on from is out of date (docs/roofline.md).
+Pressure is the share of plans that have no frame in time: the larger of what the workers say of their last second and what the gateway's
+own loop makes late. Not how busy a device is: one that batches is busy long before it is late, because its batches grow. Nor how long plans
+take: head first (P11) fills what time there is, and sparing plans makes those that remain dearer, because more of what they go on from is
+out of date (docs/roofline.md).
 
     level    from       what is spared
     NONE
-    PACED    80 ms      every second plan of players who hold more than a second of plan
-    SHORT    86 ms      every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
-    HOLDING  92 ms      plans while half of the one held is still to come
-    LAST     98 ms      plans while a quarter of the one held is still to come
+    PACED    5 %        every second plan of players who hold more than a second of plan
+    SHORT    15 %       every second plan of everybody, the last quarter of the lookahead; new sessions are refused (C8)
+    HOLDING  35 %       plans while half of the one held is still to come
+    LAST     60 %       plans while a quarter of the one held is still to come
 
 One level up after a second above its threshold; down after ten seconds below it, to what the worst of these ten seconds needs: harm comes
 and goes slowly, never from plan to plan. What is committed is never touched, and nobody who plays is sent away.
@@ -26,7 +26,7 @@ from schema.client_messages import Settings
 from schema.grid import FRAMES_PER_BEAT, frame_seconds
 
 UP_AFTER_S, DOWN_AFTER_S = 1.0, 10.0
-LAG_WEIGHT = 2.0  # of the gateway's own delay, beside that of workers
+LAG_FREE_MS, LAG_SPAN_MS = 40.0, 15.0  # of the gateway's own delay: what a frame bears, and what more makes every plan late
 AMPLE_S = 1.0  # of plan still to come: enough to miss one without hearing it
 
 
@@ -40,12 +40,12 @@ class Level(IntEnum):
     LAST = 4
 
 
-THRESHOLDS_MS = {Level.PACED: 80.0, Level.SHORT: 86.0, Level.HOLDING: 92.0, Level.LAST: 98.0}
+THRESHOLDS = {Level.PACED: 0.05, Level.SHORT: 0.15, Level.HOLDING: 0.35, Level.LAST: 0.6}
 
 
-def pressure(worker_waits_ms: Iterable[float], loop_lag_ms: float) -> float:
-    """Milliseconds, as the thresholds have them."""
-    return max(0.0, LAG_WEIGHT * loop_lag_ms, *worker_waits_ms)
+def pressure(late_shares: Iterable[float], loop_lag_ms: float) -> float:
+    """A share, as the thresholds have it: of the worst worker, or what the gateway's own delay makes late."""
+    return max(min(1.0, max(0.0, loop_lag_ms - LAG_FREE_MS) / LAG_SPAN_MS), *late_shares, 0.0)
 
 
 class Relief:
@@ -53,6 +53,7 @@ class Relief:
 
     def __init__(self) -> None:
         self.level = Level.NONE
+        self.crowded = False  # the workers have hardly a slot left
         self._above_since: float | None = None
         self._below_since: float | None = None
         self._worst = Level.NONE  # needed since then
@@ -60,11 +61,11 @@ class Relief:
     @property
     def refuses_new(self) -> bool:
         """Whether who does not play yet has to wait outside."""
-        return self.level >= Level.SHORT
+        return self.crowded or self.level >= Level.SHORT
 
-    def observe(self, pressure_ms: float, now: float) -> None:
+    def observe(self, pressure: float, now: float) -> None:
         """Take the pressure of the last second; at most one level up."""
-        wanted = max((level for level, threshold in THRESHOLDS_MS.items() if pressure_ms >= threshold), default=Level.NONE)
+        wanted = max((level for level, threshold in THRESHOLDS.items() if pressure >= threshold), default=Level.NONE)
         self._above_since = (self._above_since if self._above_since is not None else now) if wanted > self.level else None
         self._worst = max(wanted, self._worst if self._below_since is not None else wanted)
         self._below_since = (self._below_since if self._below_since is not None else now) if wanted < self.level else None

@@ -232,8 +232,9 @@ class Gateway:
             now = self.now()
             lag_s = max(0.0, now - due)
             self.metrics.loop_lag.observe(lag_s)
-            waits_ms = [state.wait_p90_ms for state in self.pool.describe().values()]
-            self.relief.observe(pressure(waits_ms, 1000.0 * lag_s), now)
+            states = list(self.pool.describe().values())
+            self.relief.observe(pressure([state.late_share for state in states], 1000.0 * lag_s), now)
+            self.relief.crowded = bool(states) and all(state.crowded for state in states)
             self.metrics.relief_level.set(self.relief.level)
             self.metrics.breakers_open.set(self.pool.open_breakers())
             self.metrics.pool_waiting.set(self.pool.waiting())

@@ -22,6 +22,7 @@ from schema.engine_messages import LATE, ModelInfo, PlanReply, PlanRequest
 log = logging.getLogger(__name__)
 # Utilisations from which on fewer guesses are made in idle time: they are dropped first under load.
 FEW, NONE = 0.5, 0.85
+CROWDED_FOR_S = 1.0
 
 
 class RunsBatches(Protocol):
@@ -121,6 +122,15 @@ class _Submitted(NamedTuple):
     requests: list[PlanRequest]
 
 
+class Busy(NamedTuple):
+    """What the device had to do in the last second."""
+
+    utilisation: float
+    wait_p90_ms: float  # after so long nine of ten live requests had a head
+    late_share: float  # of live requests that had none in time
+    crowded: bool  # a live model's slots are nearly all of sessions that play
+
+
 class DeviceLoop:
     """Owns the device thread and the resident models."""
 
@@ -132,6 +142,7 @@ class DeviceLoop:
         self._inbox: queue.SimpleQueue[_Submitted | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
         self._compiled_when_ready = 0
+        self._crowded_at = -math.inf
         self._load = Load()
         self._load_lock = threading.Lock()  # written by the device thread, read by the socket's
 
@@ -149,11 +160,12 @@ class DeviceLoop:
         self._inbox.put(None)
         self._thread.join()
 
-    def load(self) -> tuple[float, float]:
-        """Of the last second: utilisation of the device, and after how many milliseconds nine of ten live requests had a head."""
+    def load(self) -> Busy:
+        """How busy the device was in the last second."""
         now = time.monotonic()
         with self._load_lock:
-            return self._load.utilisation(now), self._load.wait_p90_ms(now)
+            load = self._load
+            return Busy(load.utilisation(now), load.wait_p90_ms(now), load.late_share(now), now - self._crowded_at < CROWDED_FOR_S)
 
     @property
     def compiles_after_ready(self) -> int:
@@ -182,7 +194,7 @@ class DeviceLoop:
     def _look_ahead(self, resident: Resident) -> bool:
         """One call for what comes next, counted."""
         began = time.monotonic()
-        guessed = look_ahead(resident, guesses=guesses_at(self.load()[0]))
+        guessed = look_ahead(resident, guesses=guesses_at(self.load().utilisation))
         if guessed:
             self.metrics.guessed(resident.name, time.monotonic() - began)
         return guessed
@@ -220,6 +232,8 @@ class DeviceLoop:
         replies = resident.scheduler.complete(batch, decided, ended - began, ended)
         with self._load_lock:
             self._load.computed(began, ended)
+            if resident.scheduler.crowded(ended) and not resident.info.is_offline:
+                self._crowded_at = ended
         self.metrics.called(resident.name, batch.bucket, len(batch.rows), ended - began)
         self._note(resident, replies, ended)
         self._send(replies)
@@ -232,7 +246,7 @@ class DeviceLoop:
         with self._load_lock:
             for reply in replies:
                 if not reply.problem or reply.problem == LATE:
-                    self._load.waited(now, reply.head_ms)
+                    self._load.waited(now, reply.head_ms, late=reply.problem == LATE)
 
     def _send(self, replies: list[PlanReply]) -> None:
         if replies:

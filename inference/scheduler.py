@@ -33,6 +33,8 @@ from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pac
 
 LOOK_AHEAD_ROWS = 4
 MOST_GUESSES = 1 + OTHERS
+PLAYS_S = 2.0  # a session that asked so lately
+CROWDED = 0.9  # of the slots: newcomers had better not be let in
 LATER_DECISION = 0.57  # what a second decision of a call costs, the first being 1 (docs/roofline.md)
 
 
@@ -94,6 +96,7 @@ class Session:
 
     slot: int
     memory: SlotMemory
+    asked: float = 0.0  # when it last had a request begun
     ahead: list[PlanRequest] = field(default_factory=list)
     guesses: list[Progress] = field(default_factory=list)  # in slots of their own, but for the first
     hop: Progress | None = None  # its history in the window that comes next, in a slot of its own
@@ -105,6 +108,7 @@ class Scheduler:
     def __init__(self, slots: int, buckets: Sequence[Bucket], *, devices: int = 1, offline: bool = False) -> None:
         """`slots` are split evenly over `devices`, a bucket's rows are those of each; `offline`: the model hears the whole melody first."""
         self._offline = offline
+        self._devices = devices
         self._local_slots = slots // devices
         self._buckets = sorted(bucket for bucket in buckets if not bucket.at_once)
         self._checks = sorted(bucket for bucket in buckets if bucket.at_once)
@@ -137,6 +141,11 @@ class Scheduler:
     def slots_used(self) -> int:
         """Slots that remember a session."""
         return len(self._sessions)
+
+    def crowded(self, now: float) -> bool:
+        """Whether hardly a slot is left that is not of a session that plays."""
+        playing = sum(now - session.asked < PLAYS_S for session in self._sessions.values())
+        return playing >= CROWDED * self._local_slots * self._devices
 
     def add(self, request: PlanRequest, now: float) -> list[PlanReply]:
         """Queue a request; the one it supersedes, if any, is answered."""
@@ -273,6 +282,7 @@ class Scheduler:
             claimed = self._claim(session)
             if claimed is None:
                 continue
+            claimed.asked = now
             del self._waiting[session]
             try:
                 self._take_best_guess(claimed, asked.request)

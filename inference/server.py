@@ -91,7 +91,7 @@ class Worker:
     def state(self) -> WorkerState:
         """How the worker is."""
         residents = self._device.residents.values()
-        utilisation, wait_p90_ms = self._device.load()
+        load = self._device.load()
         return WorkerState(
             ready=not self._leaving,
             models=[resident.info for resident in residents],
@@ -100,8 +100,7 @@ class Worker:
             waiting=sum(resident.scheduler.num_waiting for resident in residents),
             compiles_after_ready=self._device.compiles_after_ready,
             rss_bytes=self._rss_bytes(),
-            utilisation=utilisation,
-            wait_p90_ms=wait_p90_ms,
+            **load._asdict(),
         )
 
     def _from_device(self, replies: list[PlanReply]) -> None:

@@ -94,6 +94,8 @@ class WorkerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rss_bytes: int
     utilisation: float = 0.0  # share of the last second in which the device computed
     wait_p90_ms: float = 0.0  # of the last second's live requests nine of ten had something to answer after so long
+    late_share: float = 0.0  # of them had nothing to answer at their deadline
+    crowded: bool = False  # hardly a slot is left that is not of somebody who plays
 
 
 class PlanCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="plan"):

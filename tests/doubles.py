@@ -53,13 +53,14 @@ class FakeWorker:
 
     Switches: `drop` leaves calls unanswered, `hold` keeps them until `release`, `problem` answers with that sentence, `plan` and,
     for offline models, `harmonize` make the chords, `garbled` sends an answer that is no PlanAnswers, `swapped` answers in the
-    wrong order, `wait_p90_ms` is how long it says that plans wait.
+    wrong order, `late_share` and `crowded` are what it says of its load.
     """
 
     def __init__(self, path: str, models: Sequence[ModelInfo] = MODELS) -> None:
         self.path = path
         self.ready = True
-        self.wait_p90_ms = 0.0
+        self.late_share = 0.0
+        self.crowded = False
         self.drop = False
         self.hold = False
         self.garbled = False
@@ -152,7 +153,8 @@ class FakeWorker:
             waiting=waiting,
             compiles_after_ready=0,
             rss_bytes=1_000_000,
-            wait_p90_ms=self.wait_p90_ms,
+            late_share=self.late_share,
+            crowded=self.crowded,
         )
 
 

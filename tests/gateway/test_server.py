@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.errors import NoSuchAddress, PortInUse
-from gateway.relief import THRESHOLDS_MS, Level
+from gateway.relief import THRESHOLDS, Level
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
 from schema import codes
@@ -82,7 +82,7 @@ async def test_under_load_newcomers_wait_outside_and_players_play_on(open_house)
         assert isinstance(await player.ask(Tick(1, 0)), Plan)
         await listener.hello()
         assert await listener.ask(Tick(1, 0)) == Keep(1, "listening")
-        house.worker.wait_p90_ms = THRESHOLDS_MS[Level.SHORT]
+        house.worker.late_share = THRESHOLDS[Level.SHORT]
         await house.until(lambda: house.metric("relief_level") == Level.SHORT)
         answers = [await player.ask(Tick(seq, seq - 1)) for seq in range(2, 6)]
         assert [isinstance(answer, Plan) for answer in answers] == [False, True, False, True]
@@ -97,6 +97,21 @@ async def test_under_load_newcomers_wait_outside_and_players_play_on(open_house)
             await returning.hello()
             await returning.send(History(frame=5, first_frame=0, chords=[SymbolRun(0, 6, "C")]))
             assert isinstance(await returning.ask(Tick(1, 6)), Plan)
+
+
+async def test_where_hardly_a_slot_is_left_newcomers_wait_outside_and_nothing_is_spared(open_house):
+    """They would push those out who play, again and again."""
+    house = await open_house(sweep_s=0.01, describe_s=0.01)
+    async with house.client() as player:
+        await player.ready()
+        assert isinstance(await player.ask(Tick(1, 0)), Plan)
+        house.worker.crowded = True
+        await house.until(lambda: house.gateway.relief.crowded)
+        assert [isinstance(await player.ask(Tick(seq, seq - 1)), Plan) for seq in range(2, 6)] == [True] * 4
+        async with house.client() as newcomer:
+            await newcomer.hello()
+            await newcomer.send(Tick(1, 0))
+            assert await newcomer.closed() == codes.FULL_HOUSE
 
 
 async def test_handshakes_over_the_rate_of_an_address_are_cut(open_house):

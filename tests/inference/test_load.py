@@ -35,9 +35,18 @@ def test_the_share_is_one_at_most(spans):
 def test_nine_of_ten_waited_no_longer():
     load = Load()
     for index in range(1, 11):
-        load.waited(0.5, float(index))
+        load.waited(0.5, float(index), late=False)
     assert load.wait_p90_ms(0.6) == 9.0
-    load.waited(1.4, 50.0)
+    load.waited(1.4, 50.0, late=False)
     assert load.wait_p90_ms(1.45) == 10.0
     assert load.wait_p90_ms(1.6) == 50.0
     assert load.wait_p90_ms(2.5) == 0.0
+
+
+def test_the_share_of_late_ones_is_of_the_last_second():
+    load = Load()
+    assert load.late_share(0.0) == 0.0
+    for index in range(4):
+        load.waited(0.5 + index / 10, 90.0, late=index == 0)
+    assert load.late_share(0.9) == 0.25
+    assert load.late_share(1.55) == 0.0

@@ -201,6 +201,18 @@ def test_a_draft_is_checked_at_once_while_few_enough_plans_are_made():
     assert not device.engine.calls[before:][first_of_three][0].at_once
 
 
+def test_crowded_are_slots_that_are_of_who_plays():
+    """Nine of ten, as long as they asked lately; who went away is no crowd."""
+    device, jams = Device(slots=10), [Jam(str(number)) for number in range(9)]
+    for number, jam in enumerate(jams):
+        assert not device.scheduler.crowded(0.1 * number)
+        device.scheduler.add(asked(jam), 0.1 * number)
+        device.call(0.1 * number)
+    assert device.scheduler.crowded(0.9)
+    assert device.scheduler.slots_used == 9
+    assert not device.scheduler.crowded(2.1)
+
+
 def test_a_failed_call_refuses_what_ran_and_what_waits_is_planned():
     device, jams = Device(slots=1), [Jam("a", history=5), Jam("b", history=5)]
     requests = [asked(jam, slack_ms=slack) for jam, slack in zip(jams, (50.0, 90.0), strict=True)]
