@@ -34,6 +34,7 @@ from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pac
 LOOK_AHEAD_ROWS = 4
 MOST_GUESSES = 1 + OTHERS
 PLAYS_S = 2.0  # a session that asked so lately
+PUSH_OUT_S = 0.25  # between two of those that lose their slots to others
 CROWDED = 0.9  # of the slots: newcomers had better not be let in
 LATER_DECISION = 0.57  # what a second decision of a call costs, the first being 1 (docs/roofline.md)
 
@@ -115,6 +116,7 @@ class Scheduler:
         self._classes = sorted({bucket.positions for bucket in self._buckets})
         self.evictions = 0  # sessions forgotten for others
         self._call_s = 0.0  # how long a call may take: the longest lately
+        self._pushed_out = -inf  # when somebody who plays lost a slot last
         self._fed = False  # the last call fed a stretch of known positions
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
@@ -279,7 +281,7 @@ class Scheduler:
                 del self._waiting[session]
                 replies.append(_too_late(asked, now))
                 continue
-            claimed = self._claim(session)
+            claimed = self._claim(session, now)
             if claimed is None:
                 continue
             claimed.asked = now
@@ -310,8 +312,12 @@ class Scheduler:
                 replies.append(_too_late(row.asked, now))
         return replies
 
-    def _claim(self, name: str) -> Session | None:
-        """The session's slot, a free one, one of a guess, or that of the least recently used idle session; None if all are running."""
+    def _claim(self, name: str, now: float) -> Session | None:
+        """The session's slot, a free one, one of a guess, or that of the least recently used idle session; None if there is none.
+
+        Who plays is pushed out now and then only, as long as there is anything else to compute: were it at every request, a single session
+        more than slots would have all of them computed from nothing each time.
+        """
         if name not in self._sessions:
             if not self._free:
                 for other in self._sessions.values():
@@ -321,6 +327,10 @@ class Scheduler:
                 idle = next((other for other in self._sessions if other not in self._running), None)
                 if idle is None:
                     return None
+                if self._running and now - self._sessions[idle].asked < PLAYS_S:
+                    if now - self._pushed_out < PUSH_OUT_S:
+                        return None
+                    self._pushed_out = now
                 self._free.append(self._sessions.pop(idle).slot)
                 self.evictions += 1
             self._sessions[name] = Session(self._free.pop(), SlotMemory())

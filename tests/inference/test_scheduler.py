@@ -201,6 +201,22 @@ def test_a_draft_is_checked_at_once_while_few_enough_plans_are_made():
     assert not device.engine.calls[before:][first_of_three][0].at_once
 
 
+def test_who_plays_is_pushed_out_now_and_then_only():
+    """Four in three slots: were each request to take the slot of the next, all would be computed from nothing each time."""
+    device, jams = Device(slots=3), {name: Jam(name, history=9) for name in "abcd"}
+    for name in "abc":
+        device.scheduler.add(asked(jams[name], slack_ms=1e6), 0.0)
+    device.drain()
+    for name in "ad":  # d takes the slot of b
+        device.scheduler.add(asked(jams[name], slack_ms=1e6), 0.1)
+    device.call(0.1)
+    device.scheduler.add(asked(jams["b"], slack_ms=1e6), 0.11)
+    device.call(0.11)
+    assert (device.scheduler.num_waiting, device.scheduler.evictions) == (1, 1)
+    device.call(0.36)  # b takes that of c
+    assert (device.scheduler.num_waiting, device.scheduler.evictions) == (0, 2)
+
+
 def test_crowded_are_slots_that_are_of_who_plays():
     """Nine of ten, as long as they asked lately; who went away is no crowd."""
     device, jams = Device(slots=10), [Jam(str(number)) for number in range(9)]

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from inference.scheduler import Scheduler
+from inference.scheduler import PLAYS_S, Scheduler
 from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.engine_messages import LATE, SUPERSEDED, unpack_values
 from tests.inference.driven import BUCKETS, CALL_S, CHECKS
@@ -93,6 +93,7 @@ class Fuzz(RuleBasedStateMachine):
     def teardown(self):
         while self.asked:
             self.compute()
+        self.now += 2 * PLAYS_S  # nobody plays any more
         for index in range(SLOTS):  # no slot leaked: as many sessions as slots compute together, each in its own
             assert self.scheduler.add(Jam(f"new {index}").ask(Move(frames=0)), self.now) == []
         batch, _ = self.scheduler.schedule(self.now)
