@@ -28,6 +28,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from inference import cache as kv
 from inference.model import CACHE_POSITIONS, FLOAT32, NOWHERE, Decoder, Fresh, Inputs, KeysValues, build, nothing_fed
+from inference.packing import Header, decisions_of, header, pack, row_width
 from inference.planner import Bucket, Decision, Work
 from inference.sampling import CHORD_PART, MELODY_PART, MELODY_TEMPERATURE, choose, likeliest, noise, value_of
 from schema.engine_messages import unpack_values
@@ -37,22 +38,6 @@ from schema.tokens import NOTHING, NUM_CHORD_ACTIONS, NUM_CHORDS, NUM_MELODY_ACT
 
 GUESSES = 4  # likeliest melody values that are told of each frame
 _EARSHOTS = (CACHE_POSITIONS // 4, CACHE_POSITIONS)  # frames heard at once: a warm start needs few, a whole window all
-
-
-class _Header(NamedTuple):
-    """Scalars of a row as they travel to the device, one int32 each."""
-
-    slot: Any
-    position: Any
-    count: Any  # positions fed
-    given: Any  # committed chords
-    window_start: Any
-    bar_line: Any
-    beats_per_bar: Any
-    density: Any
-    style: Any
-    seed: Any  # bits of the uint32
-    temperature: Any  # bits of the float32
 
 
 class Frame(NamedTuple):
@@ -163,16 +148,16 @@ class Engine:
     def warm_up(self) -> None:
         """Compile every bucket, on scratch."""
         for bucket in self.buckets:
-            self._run(np.full((self.devices * bucket.rows, _width(bucket)), 0, np.int32), bucket)
+            self._run(np.full((self.devices * bucket.rows, row_width(bucket)), 0, np.int32), bucket)
         if self._heard is None:
             self.copy([(0, 0)])
         else:
             for frames in _EARSHOTS:
-                self._listen(np.zeros((self.devices, len(_Header._fields) + frames), np.int32))
+                self._listen(np.zeros((self.devices, len(Header._fields) + frames), np.int32))
 
     def run(self, works: Sequence[Work], bucket: Bucket) -> list[list[Decision]]:
         """Compute one batch and wait for it; the decisions of each row, as many as it asked for."""
-        packed = np.zeros((self.devices, bucket.rows, _width(bucket)), np.int32)
+        packed = np.zeros((self.devices, bucket.rows, row_width(bucket)), np.int32)
         packed[:, :, 0] = self._local_slots  # padding rows use the scratch slot
         filled = [0] * self.devices
         places = []
@@ -181,11 +166,11 @@ class Engine:
             if work.position == 0 and self._heard is not None:
                 self._listen(self._pack_melody(work))
             assert filled[device] < bucket.rows, f"expected at most {bucket.rows} rows a device, got more of {len(works)}"
-            _pack(packed[device, filled[device]], work, slot, bucket)
+            pack(packed[device, filled[device]], work, slot, bucket)
             places.append(device * bucket.rows + filled[device])
             filled[device] += 1
         chosen = self._run(packed.reshape(-1, packed.shape[-1]), bucket)
-        return [_decisions(chosen[place], work, bucket) for place, work in zip(places, works, strict=True)]
+        return [decisions_of(chosen[place], work, bucket) for place, work in zip(places, works, strict=True)]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copy slots (from, to), each pair on one device."""
@@ -201,9 +186,9 @@ class Engine:
         device, slot = divmod(work.slot, self._local_slots)
         melody = unpack_values(work.request.melody)
         width = next(frames for frames in _EARSHOTS if frames >= len(melody))
-        packed = np.zeros((self.devices, len(_Header._fields) + width), np.int32)
+        packed = np.zeros((self.devices, len(Header._fields) + width), np.int32)
         packed[:, 0] = self._local_slots
-        row = [*_header(work, slot, len(melody), 0), *melody]
+        row = [*header(work, slot, len(melody), 0), *melody]
         packed[device, : len(row)] = row
         return packed
 
@@ -216,48 +201,10 @@ class Engine:
         return np.asarray(chosen)
 
 
-def _width(bucket: Bucket) -> int:
-    return len(_Header._fields) + 2 * bucket.positions + 2 * bucket.decisions
-
-
 def _on_each(leaf: Array, mesh: Mesh, spec: P) -> Array:
     """The same array on every device, as one array that is split along its first axis."""
     copies = jnp.concatenate([leaf] * mesh.size)
     return jnp.asarray(jax.device_put(copies, NamedSharding(mesh, spec)))
-
-
-def _decisions(chosen: np.ndarray, work: Work, bucket: Bucket) -> list[Decision]:
-    """What a row asked for, of what its call decided."""
-    first = _skipped(work, bucket)
-    return [Decision(chord, melody, tuple(likely)) for chord, melody, *likely in chosen[first : first + work.decisions].tolist()]
-
-
-def _skipped(work: Work, bucket: Bucket) -> int:
-    """Decisions of a call that come before those a row asked for: behind known positions, where each position decides."""
-    return len(work.chords) - work.drafted - 1 if bucket.at_once else 0
-
-
-def _pack(row: np.ndarray, work: Work, slot: int, bucket: Bucket) -> None:
-    """Write one row: header, fed chords, fed melody, committed chords, known melody."""
-    at = 0
-    unasked = (NOTHING,) * _skipped(work, bucket)
-    for values, width in (
-        (_header(work, slot, len(work.chords), len(unasked) + len(work.given_chords)), len(_Header._fields)),
-        (work.chords, bucket.positions),
-        (work.melody, bucket.positions),
-        ((*unasked, *work.given_chords), bucket.decisions),
-        ((*unasked, *work.given_melody), bucket.decisions),
-    ):
-        row[at : at + len(values)] = values
-        at += width
-
-
-def _header(work: Work, slot: int, count: int, given: int) -> _Header:
-    request = work.request
-    return _Header(
-        slot, work.position, count, given, request.window_start, request.bar_line, request.beats_per_bar,
-        request.density, request.style, np.uint32(request.seed).view(np.int32), np.float32(request.temperature).view(np.int32),
-    )  # fmt: skip
 
 
 class _Given(NamedTuple):
@@ -270,8 +217,8 @@ class _Given(NamedTuple):
 
 def _hear(model: Decoder, heard: Float[Array, "S T E"], packed: Int[Array, "1 X"]) -> Float[Array, "S T E"]:
     """Hear the whole melody of a slot's request; frames beyond it stay as they were, nothing reads them."""
-    width = len(_Header._fields)
-    head = _Header(*packed[:, :width].T)
+    width = len(Header._fields)
+    head = Header(*packed[:, :width].T)
     melody = packed[:, width:]
     frames = jnp.arange(melody.shape[1])[None]
     place = _place(head, frames)
@@ -284,9 +231,9 @@ def _advance(
 ) -> tuple[KeysValues, Int[Array, "B T X"]]:
     """The whole call: feed the positions, then decide `bucket.decisions` frames, behind the last of them or behind each."""
     rows, positions, decisions, at_once = bucket
-    ends = np.cumsum([len(_Header._fields), positions, positions, decisions])
+    ends = np.cumsum([len(Header._fields), positions, positions, decisions])
     header, chords, melody, given, given_melody = jnp.split(packed, ends, axis=1)
-    head = _Header(*header.T)
+    head = Header(*header.T)
     heard = None if all_heard is None else partial(_heard_at, all_heard, head.slot)
     past = kv.gather(cache, head.slot)
     cached = jnp.arange(CACHE_POSITIONS)[None, None, :] < head.position[:, None, None]
@@ -329,7 +276,7 @@ def _advance(
 
 
 def _decide_each(
-    model: Decoder, head: _Header, hidden: Array, position: Array, fed: tuple[Array, Array], known: _Given
+    model: Decoder, head: Header, hidden: Array, position: Array, fed: tuple[Array, Array], known: _Given
 ) -> Int[Array, "B T X"]:
     """A frame behind each position, all at once: what each decides counts if what was fed behind the one before came out so."""
     rows, positions = position.shape
@@ -340,7 +287,7 @@ def _decide_each(
     return _columns(decided)
 
 
-def _written(cache: KeysValues, head: _Header, fresh: Fresh, chosen: Int[Array, "B T X"]) -> tuple[KeysValues, Int[Array, "B T X"]]:
+def _written(cache: KeysValues, head: Header, fresh: Fresh, chosen: Int[Array, "B T X"]) -> tuple[KeysValues, Int[Array, "B T X"]]:
     read_before_written = jnp.minimum(chosen.min(), 0)  # always 0; without it XLA may write first, and so would copy the whole cache
     return kv.write(cache, head.slot + read_before_written, fresh.position, fresh.kept), chosen
 
@@ -352,7 +299,7 @@ class _Chances(NamedTuple):
     melody: Float[Array, "T B V"] | None  # None: the melody is known
 
 
-def _chances(head: _Header, first: Int[Array, "B"], decisions: int, melody_is_known: bool) -> _Chances:
+def _chances(head: Header, first: Int[Array, "B"], decisions: int, melody_is_known: bool) -> _Chances:
     """For frames of the window from `first` on."""
     frame = (head.window_start + first)[None] + jnp.arange(decisions)[:, None]
     seed = jnp.broadcast_to(jax.lax.bitcast_convert_type(head.seed, jnp.uint32)[None], frame.shape)
@@ -365,7 +312,7 @@ def _columns(frame: Frame) -> Int[Array, "*any X"]:
     return jnp.concatenate([frame.chord[..., None], frame.melody[..., None], frame.likely], axis=-1)
 
 
-def _place(head: _Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:
+def _place(head: Header, frames: Int[Array, "B T"]) -> Int[Array, "B T"]:
     """Places in the bar of frames that count in the window."""
     bar = jnp.maximum(head.beats_per_bar, 1)[:, None] * FRAMES_PER_BEAT
     return jnp.asarray((head.window_start[:, None] + frames - head.bar_line[:, None]) % bar)
@@ -377,7 +324,7 @@ def _heard_at(heard: Float[Array, "S T E"], slot: Int[Array, "B"], position: Int
 
 
 def _inputs(
-    head: _Header,
+    head: Header,
     chords: Int[Array, "B T"],
     melody: Int[Array, "B T"],
     position: Int[Array, "B T"],
@@ -388,7 +335,7 @@ def _inputs(
     return Inputs(chords, melody, place, position, head.density, head.style, head.beats_per_bar, told)
 
 
-def _decide(model: Decoder, head: _Header, hidden: Array, before: Frame, chances: _Chances, known: _Given) -> Frame:
+def _decide(model: Decoder, head: Header, hidden: Array, before: Frame, chances: _Chances, known: _Given) -> Frame:
     """One frame of every row: the committed chord or a sample, then the melody likewise."""
     temperature = jax.lax.bitcast_convert_type(head.temperature, jnp.float32)
     action = choose(model.chord_logits(hidden), temperature, chances.chord, before.chord != NOTHING)

@@ -21,21 +21,19 @@ Long histories are fed in chunks, and after a call that fed any the rows that on
 evicted session delays the others by one chunk at a time.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from inference.branches import OTHERS, after_hop, guesses
-from inference.planner import BadRequest, Bucket, Decision, Progress, SlotMemory, Work, controls_of, known_values
+from inference.branches import OTHERS, guesses
+from inference.planner import BadRequest, Bucket, Decision, Progress, Work
+from inference.slots import Slots
 from schema.engine_messages import LATE, SUPERSEDED, PlanReply, PlanRequest, pack_values
 
 LOOK_AHEAD_ROWS = 4
 MOST_GUESSES = 1 + OTHERS
-PLAYS_S = 2.0  # a session that asked so lately
-PUSH_OUT_S = 0.25  # between two of those that lose their slots to others
-CROWDED = 0.9  # of the slots: newcomers had better not be let in
 LATER_DECISION = 0.57  # what a second decision of a call costs, the first being 1 (docs/roofline.md)
 
 
@@ -91,37 +89,20 @@ class Ahead(NamedTuple):
     works: tuple[Work, ...]
 
 
-@dataclass
-class Session:
-    """What is remembered of a session: its slot; guesses that are to be computed, that are, and that have been; the next window."""
-
-    slot: int
-    memory: SlotMemory
-    asked: float = 0.0  # when it last had a request begun
-    ahead: list[PlanRequest] = field(default_factory=list)
-    guesses: list[Progress] = field(default_factory=list)  # in slots of their own, but for the first
-    hop: Progress | None = None  # its history in the window that comes next, in a slot of its own
-
-
 class Scheduler:
     """Slots and queues of one model."""
 
     def __init__(self, slots: int, buckets: Sequence[Bucket], *, devices: int = 1, offline: bool = False) -> None:
         """`slots` are split evenly over `devices`, a bucket's rows are those of each; `offline`: the model hears the whole melody first."""
         self._offline = offline
-        self._devices = devices
-        self._local_slots = slots // devices
+        self._slots = Slots(slots, devices)
         self._buckets = sorted(bucket for bucket in buckets if not bucket.at_once)
         self._checks = sorted(bucket for bucket in buckets if bucket.at_once)
         self._classes = sorted({bucket.positions for bucket in self._buckets})
-        self.evictions = 0  # sessions forgotten for others
         self._call_s = 0.0  # how long a call may take: the longest lately
-        self._pushed_out = -inf  # when somebody who plays lost a slot last
         self._fed = False  # the last call fed a stretch of known positions
         self._waiting: dict[str, Waiting] = {}
         self._running: dict[str, Running] = {}
-        self._sessions: OrderedDict[str, Session] = OrderedDict()  # least recently used first
-        self._free = sorted(range(slots), key=lambda slot: (slot % self._local_slots, slot), reverse=True)  # from each device in turn
 
     @property
     def idle(self) -> bool:
@@ -142,12 +123,16 @@ class Scheduler:
     @property
     def slots_used(self) -> int:
         """Slots that remember a session."""
-        return len(self._sessions)
+        return len(self._slots.sessions)
+
+    @property
+    def evictions(self) -> int:
+        """Sessions forgotten for others."""
+        return self._slots.evictions
 
     def crowded(self, now: float) -> bool:
         """Whether hardly a slot is left that is not of a session that plays."""
-        playing = sum(now - session.asked < PLAYS_S for session in self._sessions.values())
-        return playing >= CROWDED * self._local_slots * self._devices
+        return self._slots.crowded(now)
 
     def add(self, request: PlanRequest, now: float) -> list[PlanReply]:
         """Queue a request; the one it supersedes, if any, is answered."""
@@ -191,7 +176,7 @@ class Scheduler:
         At most so many guesses of a session; the first is the one that costs least. What belongs to the session that was answered longest
         ago comes first.
         """
-        due = (session.hop for session in self._sessions.values() if session.hop is not None and session.hop.positions_left() > 1)
+        due = (session.hop for session in self._slots.sessions.values() if session.hop is not None and session.hop.positions_left() > 1)
         if (hop := next(due, None)) is not None:
             positions = next((size for size in self._classes if size >= hop.positions_left()), self._classes[-1])
             bucket = next(bucket for bucket in self._buckets if bucket.positions == positions)
@@ -205,9 +190,9 @@ class Scheduler:
         most = next((bucket for bucket in steps if bucket.rows >= LOOK_AHEAD_ROWS), steps[-1]).rows
         copies: list[tuple[int, int]] = []
         rows: list[Progress] = []
-        for session in self._sessions.values():
+        for session in self._slots.sessions.values():
             while session.ahead and len(session.guesses) < guesses and len(rows) < most:
-                copies += self._begin_guess(session)
+                copies += self._slots.begin_guess(session)
             rows += [guess for guess in session.guesses if not guess.done and guess.positions_left() == 1]
             if len(rows) >= most:
                 break
@@ -222,52 +207,11 @@ class Scheduler:
         for guess, work, decisions in zip(ahead.rows, ahead.works, decided, strict=True):
             guess.absorb(work, decisions)
 
-    def _begin_guess(self, session: Session) -> list[tuple[int, int]]:
-        """Start on the next guess of a session, in its own slot or a free one; the slots to copy. Without a free slot it is dropped."""
-        request = session.ahead.pop(0)
-        if not session.guesses:
-            session.guesses.append(Progress(request, session.slot, session.memory))
-            return []
-        device = session.slot // self._local_slots
-        slot = next((slot for slot in self._free if slot // self._local_slots == device), None)
-        if slot is None:
-            session.ahead.clear()
-            return []
-        self._free.remove(slot)
-        session.guesses.append(Progress(request, slot, session.memory.copy()))
-        return [(session.slot, slot)]
-
-    def _drop_guesses(self, session: Session) -> None:
-        """Free the slots of guesses."""
-        self._free += {guess.slot for guess in session.guesses} - {session.slot}
-        session.guesses.clear()
-        session.ahead.clear()
-
-    def _drop_hop(self, session: Session) -> None:
-        """Free the slot of the window that comes next."""
-        if session.hop is not None:
-            self._free.append(session.hop.slot)
-            session.hop = None
-
-    def _prepare_hop(self, session: Session, request: PlanRequest) -> None:
-        """Have the history fed as it will stand when the window hops, if that is soon and a slot is free."""
-        moved = after_hop(request)
-        if moved is None:
-            self._drop_hop(session)
-        elif session.hop is not None:
-            session.hop = Progress(moved, session.hop.slot, session.hop.memory)
-        elif self._free:
-            session.hop = Progress(moved, self._free.pop(), SlotMemory())
-
     def forget(self) -> list[PlanReply]:
         """Drop everything after a failed call: slots may hold anything now. The plans in progress are refused."""
         lost = [_refusal(row.asked.request, "computation failed") for row in self._running.values()]
         self._running.clear()
-        for session in self._sessions.values():
-            self._drop_guesses(session)
-            self._drop_hop(session)
-            self._free.append(session.slot)
-        self._sessions.clear()
+        self._slots.forget()
         return lost
 
     def _admit(self, now: float) -> list[PlanReply]:
@@ -281,13 +225,13 @@ class Scheduler:
                 del self._waiting[session]
                 replies.append(_too_late(asked, now))
                 continue
-            claimed = self._claim(session, now)
+            claimed = self._slots.claim(session, now, self._running)
             if claimed is None:
                 continue
             claimed.asked = now
             del self._waiting[session]
             try:
-                self._take_best_guess(claimed, asked.request)
+                self._slots.take_best_guess(claimed, asked.request)
                 progress = Progress(asked.request, claimed.slot, claimed.memory, offline=self._offline)
             except BadRequest as problem:
                 replies.append(_refusal(asked.request, str(problem)))
@@ -311,51 +255,6 @@ class Scheduler:
                 del self._running[row.progress.request.session]
                 replies.append(_too_late(row.asked, now))
         return replies
-
-    def _claim(self, name: str, now: float) -> Session | None:
-        """The session's slot, a free one, one of a guess, or that of the least recently used idle session; None if there is none.
-
-        Who plays is pushed out now and then only, as long as there is anything else to compute: were it at every request, a single session
-        more than slots would have all of them computed from nothing each time.
-        """
-        if name not in self._sessions:
-            if not self._free:
-                for other in self._sessions.values():
-                    self._drop_guesses(other)
-                    self._drop_hop(other)
-            if not self._free:
-                idle = next((other for other in self._sessions if other not in self._running), None)
-                if idle is None:
-                    return None
-                if self._running and now - self._sessions[idle].asked < PLAYS_S:
-                    if now - self._pushed_out < PUSH_OUT_S:
-                        return None
-                    self._pushed_out = now
-                self._free.append(self._sessions.pop(idle).slot)
-                self.evictions += 1
-            self._sessions[name] = Session(self._free.pop(), SlotMemory())
-        self._sessions.move_to_end(name)
-        return self._sessions[name]
-
-    def _take_best_guess(self, session: Session, request: PlanRequest) -> None:
-        """Go on from what was fed for the request's window, or from the guess that agrees with it for longest. Raises BadRequest."""
-        if session.guesses:
-            chords, melody = known_values(request)
-
-            def agreement(memory: SlotMemory) -> int:
-                return memory.agreement(chords, melody)
-
-            best = max(session.guesses, key=lambda guess: agreement(guess.memory))
-            if agreement(best.memory) > agreement(session.memory):
-                session.slot, best.slot = best.slot, session.slot
-                session.memory = best.memory
-        self._drop_guesses(session)
-        hop, controls = session.hop, controls_of(request)
-        if hop is not None and hop.memory.controls == controls != session.memory.controls:
-            hop.memory.take_draft(session.memory)
-            session.slot, hop.slot = hop.slot, session.slot
-            session.memory = hop.memory
-            self._drop_hop(session)
 
     def _turn(self, row: Running) -> tuple[bool, float, float, int]:
         """What rows go by: whole melodies are of no use before they are whole, so among them the deadline alone counts."""
@@ -400,15 +299,15 @@ class Scheduler:
                 yield row
 
     def _device_of(self, row: Running) -> int:
-        return row.progress.slot // self._local_slots
+        return self._slots.device_of(row.progress.slot)
 
     def _finish(self, row: Running, now: float) -> PlanReply:
         request, memory = row.progress.request, row.progress.memory
         del self._running[request.session]
         if not self._offline:
-            session = self._sessions[request.session]
+            session = self._slots.sessions[request.session]
             session.ahead = guesses(request, memory) if row.progress.done else [request]  # its tail, while there is time
-            self._prepare_hop(session, request)
+            self._slots.prepare_hop(session, request)
         return PlanReply(
             session=request.session,
             seq=request.seq,

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.engine import Engine, _width, programs
+from inference.engine import Engine, programs
 from inference.loop import Resident, answer, look_ahead
 from inference.model import CACHE_POSITIONS
+from inference.packing import row_width
 from inference.planner import Bucket, Progress, SlotMemory
 from inference.settings import LIVE, OFFLINE
 from schema.engine_messages import ModelInfo, pack_values, unpack_values
@@ -136,7 +137,7 @@ def test_plans_that_were_guessed_are_those_by_the_book(other_engine, book, tempe
         chords = unpack_values(reply.chords)
         assert_same(book, request, chords)
         jam.hear(chords)
-        memory = resident.scheduler._sessions["a"].memory
+        memory = resident.scheduler._slots.sessions["a"].memory
         open_frame = memory.frames[len(unpack_values(request.melody))]
         assert len(set(open_frame.likely)) == len(open_frame.likely) == 4
         likeliest = list(dict.fromkeys((open_frame.melody, *open_frame.likely)))
@@ -304,7 +305,7 @@ def test_no_offline_bucket_copies_the_whole_cache(offline_weights, bucket):
 
 def whole_cache_copies(weights, bucket, sizes=SIZES, *, donate=True):
     engine = Engine(sizes, weights, slots=LIVE.slots, buckets=[bucket])
-    packed = np.zeros((bucket.rows, _width(bucket)), np.int32)
+    packed = np.zeros((bucket.rows, row_width(bucket)), np.int32)
     call = engine._programs.call
     call = call if donate else jax.jit(call.__wrapped__, static_argnames="bucket")
     program = call.lower(engine._weights, engine._cache, engine._heard, packed, bucket=bucket).compile().as_text()

@@ -29,7 +29,7 @@ def test_what_was_guessed_is_answered_without_a_step(surprise):
     device.scheduler.add(asked(jam), 0.0)
     (reply,) = device.drain()
     jam.hear(unpack_values(reply.chords))
-    memory = device.scheduler._sessions["a"].memory
+    memory = device.scheduler._slots.sessions["a"].memory
     anticipated = memory.frames[len(jam.melody) - 1].melody
     value = [anticipated, *(v for v in (NOTHING, 62, 66) if v != anticipated)][surprise]
     assert idle(device) > 1

@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from inference.scheduler import PLAYS_S, Scheduler
+from inference.scheduler import Scheduler
+from inference.slots import PLAYS_S
 from inference.toy_engine import ToyEngine, plan_by_hand
 from schema.engine_messages import LATE, SUPERSEDED, unpack_values
 from tests.inference.driven import BUCKETS, CALL_S, CHECKS
