@@ -146,6 +146,10 @@ class Metrics:
             "worker_wait_p90_seconds",
             "Seconds after which nine of ten plans of the last second had a first frame, at the slowest connected worker.",
         )
+        self.worker_late = self._gauge(
+            "worker_late_ratio", "Ratio of the plans of the last second without a frame at their deadline, at the slowest connected worker."
+        )
+        self.workers_crowded = self._gauge("workers_crowded", "Connected workers whose slots are nearly all of sessions that play.")
         self.worker_compiles = self._gauge(
             "worker_compiles_after_ready", "Compilations after readiness at all connected workers; anything but 0 delays plans."
         )
@@ -200,6 +204,8 @@ class Metrics:
         self.worker_waiting.set(sum(state.waiting for state in states))
         self.worker_utilisation.set(max((state.utilisation for state in states), default=0.0))
         self.worker_wait.set(max((state.wait_p90_ms for state in states), default=0.0) / 1000.0)
+        self.worker_late.set(max((state.late_share for state in states), default=0.0))
+        self.workers_crowded.set(sum(state.crowded for state in states))
         self.worker_compiles.set(sum(state.compiles_after_ready for state in states))
         self.worker_rss.set(sum(state.rss_bytes for state in states))
         self.know(model.name for state in states for model in state.models if not model.is_offline)

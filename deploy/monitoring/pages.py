@@ -119,7 +119,7 @@ ENGINE = Page(
         ),
         Panel(
             "Waiting",
-            "What nine of ten plans of the last second waited at most.",
+            "After how long nine of ten plans of the last second had a first frame to answer with.",
             (Query('sideman_engine_wait_p90_seconds{instance=~"$worker"}', "{{instance}}"),),
             "s",
             limit=0.02,

@@ -37,6 +37,8 @@ BY_HAND = {
         "worker_slots",
         "worker_slots_used",
         "worker_wait_p90_seconds",
+        "worker_late_ratio",
+        "workers_crowded",
         "engine_waiting",
     )
 }

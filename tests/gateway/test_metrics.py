@@ -42,6 +42,8 @@ SERIES = {
     "sideman_workers_ready",
     "sideman_worker_utilisation_ratio",
     "sideman_worker_wait_p90_seconds",
+    "sideman_worker_late_ratio",
+    "sideman_workers_crowded",
     "sideman_breakers_open",
     "sideman_pool_waiting",
     "sideman_relief_level",
@@ -121,11 +123,23 @@ def test_of_several_workers_the_busiest_and_the_slowest_are_told():
     metrics = Metrics()
     idle = WorkerState(ready=True, models=[], slots=8, slots_used=0, waiting=0, compiles_after_ready=0, rss_bytes=1)
     busy = WorkerState(
-        ready=True, models=[], slots=8, slots_used=8, waiting=3, compiles_after_ready=0, rss_bytes=1, utilisation=0.9, wait_p90_ms=40.0
+        ready=True,
+        models=[],
+        slots=8,
+        slots_used=8,
+        waiting=3,
+        compiles_after_ready=0,
+        rss_bytes=1,
+        utilisation=0.9,
+        wait_p90_ms=40.0,
+        late_share=0.25,
+        crowded=True,
     )
     metrics.workers([idle, busy])
     assert value(metrics, "sideman_worker_utilisation_ratio") == 0.9
     assert value(metrics, "sideman_worker_wait_p90_seconds") == pytest.approx(0.04)
+    assert value(metrics, "sideman_worker_late_ratio") == 0.25
+    assert value(metrics, "sideman_workers_crowded") == 1
 
 
 def test_models_have_series_from_when_a_worker_named_them():
