@@ -31,7 +31,7 @@ MAX_OPEN_S = 8.0
 HALF_OPEN_SHARE = 16
 LIVE = ""  # kind of the requests that a player is waiting for, frame by frame
 OTHER_CALLS = 4  # in flight at most, of each other kind
-RETURN_S = 0.016  # from a worker's deadline to ours
+RETURN_SHARE, RETURN_S = 0.16, 0.016  # of a request's slack, and at most: from a worker's deadline to ours
 
 
 class Call(NamedTuple):
@@ -295,4 +295,5 @@ def _rank(session: str, worker: str) -> int:
 
 
 def _with_slack(pending: _Pending, now: float) -> PlanRequest:
-    return msgspec.structs.replace(pending.request, slack_ms=max(0.0, (pending.deadline - RETURN_S - now) * 1000.0))
+    back_s = min(RETURN_S, RETURN_SHARE * pending.request.slack_ms / 1000.0)
+    return msgspec.structs.replace(pending.request, slack_ms=max(0.0, (pending.deadline - back_s - now) * 1000.0))
