@@ -27,6 +27,7 @@ from sideman.bench import melodies
 from sideman.paths import DEFAULT_CHECKPOINT, compilation_cache
 from sideman.simulate import Melody, Player
 from sideman.tunes import NoTunes
+from training.corpora import CorpusProblem
 
 SLOTS = 2
 STEPS = (Bucket(1, 1, 1), Bucket(1, 1, 4), Bucket(1, 4, 1), Bucket(1, 16, 1), Bucket(1, 64, 1))
@@ -137,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         tunes = melodies(arguments.data)[: arguments.melodies]
         ways = measure(arguments.checkpoint, tunes, arguments.temperature)
-    except (DamagedCheckpoint, NoTunes) as problem:
+    except (CorpusProblem, DamagedCheckpoint, NoTunes) as problem:
         print(f"sideman bench drafts: {problem}", file=sys.stderr)
         return 2
     Console(width=max(120, Console().width)).print(table(arguments.checkpoint.name, arguments.temperature, ways))

@@ -1,5 +1,7 @@
 """`sideman bench drafts`: every way plans the same, and what it took is told."""
 
+import argparse
+
 import pytest
 
 from sideman import bench_drafts
@@ -19,9 +21,12 @@ def test_drafts_change_how_many_calls_a_plan_takes_and_nothing_else(tiny_checkpo
     assert table("tiny", 1.0, ways).row_count == 2
 
 
-def test_a_missing_checkpoint_is_one_sentence(tmp_path, capsys):
-    import argparse
-
+@pytest.mark.parametrize("missing", ["checkpoint", "data"])
+def test_what_is_missing_is_one_sentence(tmp_path, capsys, missing):
     arguments = argparse.Namespace(checkpoint=tmp_path / "none", data=None, melodies=1, temperature=1.0, json=None)
+    if missing == "data":
+        arguments.data = tmp_path / "none"
     assert bench_drafts.run(arguments) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("sideman bench drafts: ")
+    assert error.count("\n") == 1
