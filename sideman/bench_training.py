@@ -99,7 +99,15 @@ def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingR
 
     def batch_of(step: int) -> Batch:
         batch = random_batch(
-            songs, shares, config.rows, config.seed, step, offline=config.offline, silent=config.silent, jumps=config.jumps
+            songs,
+            shares,
+            config.rows,
+            config.seed,
+            step,
+            offline=config.offline,
+            silent=config.silent,
+            jumps=config.jumps,
+            late=config.late,
         )
         return batch if config.metre else without_metre(batch)
 

@@ -68,6 +68,7 @@ class MleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: int = 0  # held-out evaluations without a new best after which the run stops; 0: never
     silent: float = 0.35  # share of the windows that begin with 1 to 16 beats without chords
     jumps: float = 0.0  # share of the windows in which the song moves to another key, as players do
+    late: float = 0.0  # share of these in which the chords follow 1 to 4 beats late
     metre: bool = True  # false: the model is not told where bars begin, to see what that is worth
 
     def __post_init__(self) -> None:
@@ -305,7 +306,15 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
 
     def batch_of(step: int) -> Batch:
         batch = random_batch(
-            sides.train, shares, config.rows, config.seed, step, offline=config.offline, silent=config.silent, jumps=config.jumps
+            sides.train,
+            shares,
+            config.rows,
+            config.seed,
+            step,
+            offline=config.offline,
+            silent=config.silent,
+            jumps=config.jumps,
+            late=config.late,
         )
         return batch if config.metre else without_metre(batch)
 

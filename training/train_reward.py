@@ -31,9 +31,10 @@ from training.reward_models import Contrastive, Discriminative, Hears, Kind, Rew
 from training.reward_store import REPORT_NAME, Learnt, RewardReport, keep_reward
 from training.sides import sides_of
 from training.train_mle import BadConfig, prepared
-from training.windows import song_weights
+from training.windows import random_jump, song_weights, transpose_chords
 
 _NEAR = 0.3  # share of shuffled pairs whose chords are the own ones, moved by some beats: in key, out of place
+_ASTRAY = 0.2  # share whose chords are the own ones in another key: in place, out of key, as after a jump that was not followed
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +82,7 @@ def name_of(member: Member, seed: int) -> str:
 
 
 def shuffled(pairs: Pairs, member: Member, rng: np.random.Generator) -> np.ndarray:
-    """Chords that do not belong to the melodies: another row's, some moved in time. Rhythm: half of them moved by 1 to 3 frames.
+    """Chords that do not belong to the melodies: another row's, some the own, moved in time or key. Rhythm: half moved by 1 to 3 frames.
 
     Where rows of one song stand together it is the next row's, of the same song for all but the last of them.
     """
@@ -92,6 +93,8 @@ def shuffled(pairs: Pairs, member: Member, rng: np.random.Generator) -> np.ndarr
         beats = frames // FRAMES_PER_BEAT
         by = int(rng.integers(1, 4)) if hears == "rhythm" else int(rng.integers(1, beats)) * FRAMES_PER_BEAT
         chords[row] = np.roll(pairs.chords[row], by)
+    for row in np.flatnonzero(rng.random(rows) < (0.0 if hears == "rhythm" else _ASTRAY)):
+        chords[row] = transpose_chords(pairs.chords[row], random_jump(rng))
     return chords
 
 

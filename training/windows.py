@@ -17,6 +17,7 @@ from training.corpora import Song
 # Beats per chord change from which a window counts as sparse, calm, medium, lively; below the last it is busy.
 DENSITY_EDGES = (5.0, 3.5, 2.5, 1.75)
 TRANSPOSITIONS = range(-6, 6)
+_LATE_BEATS = (1, 1, 1, 2, 2, 3, 4)  # after which chords that are late follow a melody into its new key
 
 
 class Batch(NamedTuple):
@@ -64,9 +65,9 @@ def jumped_chords(chords: np.ndarray, frame: int, semitones: int) -> np.ndarray:
     return _jumped(chords, transpose_chords(chords, semitones), frame, NUM_CHORDS)
 
 
-def jumped(song: Song, frame: int, semitones: int) -> Song:
-    """The song, in another key from a frame on."""
-    melody, chords = jumped_melody(song.melody, frame, semitones), jumped_chords(song.chords, frame, semitones)
+def jumped(song: Song, frame: int, semitones: int, late: int = 0) -> Song:
+    """The song, in another key from a frame on; its chords follow so many frames late."""
+    melody, chords = jumped_melody(song.melody, frame, semitones), jumped_chords(song.chords, frame + late, semitones)
     return dataclasses.replace(song, melody=melody, chords=chords)
 
 
@@ -123,12 +124,14 @@ def random_batch(
     offline: bool = False,
     silent: float = 0.35,
     jumps: float = 0.0,
+    late: float = 0.0,
 ) -> Batch:
     """The batch of one train step, a pure function of (seed, step): resuming needs no reader state.
 
     `weights` [songs] sum to 1. A share of the windows, `silent`, begins cold: chords are N for 1 to 16 beats and do not count there; in a
-    share, `jumps`, the whole song moves to another key somewhere. `offline`: a quarter of the windows ends early, as a melody does that
-    is still being played.
+    share, `jumps`, the whole song moves to another key somewhere, and in a share of these, `late`, the chords follow 1 to 4 beats after
+    the melody and do not count until then: so a model learns what to play when the chord that sounds is still in the old key.
+    `offline`: a quarter of the windows ends early, as a melody does that is still being played.
     """
     rng = np.random.default_rng((seed, step))
     windows = []
@@ -141,10 +144,13 @@ def random_batch(
             length = int(rng.integers(4, WINDOW_BEATS)) * FRAMES_PER_BEAT if rng.random() < 0.25 else WINDOW_FRAMES
             struck = bool(rng.random() < 0.5)
         silence = int(rng.integers(1, 17)) * FRAMES_PER_BEAT if silent and rng.random() < silent else 0
+        stale = range(0)
         if jumps and rng.random() < jumps:
-            at = start + int(rng.integers(8, WINDOW_BEATS - 4)) * FRAMES_PER_BEAT
-            song = jumped(song, at, random_jump(rng))
-        span = Span(start, length, silence, struck and not silence)
+            at = int(rng.integers(8, WINDOW_BEATS - 4)) * FRAMES_PER_BEAT
+            moved = random_jump(rng)
+            behind = int(rng.choice(_LATE_BEATS)) * FRAMES_PER_BEAT if late and rng.random() < late else 0
+            song, stale = jumped(song, start + at, moved, behind), range(at, at + behind)
+        span = Span(start, length, silence, struck and not silence, stale)
         semitones = int(rng.choice(TRANSPOSITIONS))
         keep = (bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85))
         windows.append(_window(song, span, semitones, keep=keep))
@@ -177,6 +183,7 @@ class Span(NamedTuple):
     frames: int  # at most; the song may end before
     silence: int  # frames in which the chords are N at first
     struck: bool = False  # a chord that runs into the window is struck at its beginning
+    stale: range = range(0)  # frames of the window whose chords do not count: they are still in the old key
 
 
 def _window(song: Song, span: Span, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:
@@ -190,7 +197,7 @@ def _window(song: Song, span: Span, semitones: int, *, keep: tuple[bool, bool, b
     chords = with_cold_start(chords, silence) if silence or span.struck else chords
     chords, melody = (np.pad(values, (0, WINDOW_FRAMES - length)) for values in (chords, melody))
     frames = np.arange(WINDOW_FRAMES)
-    chord_counts = (frames >= silence) & (frames < length)
+    chord_counts = (frames >= silence) & (frames < length) & ~np.isin(frames, span.stale)
     melody_counts = frames < length
     if orphan:  # a window that begins inside a chord: what it holds could not be known
         chord_counts[0] = False

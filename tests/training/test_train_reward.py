@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from schema.tokens import NUM_CHORDS
 from tests.tiny_corpus import write_tiny_corpus
 from training.corpora import CorpusProblem
 from training.fragments import Pairs
@@ -13,6 +14,7 @@ from training.reward_models import RewardSizes
 from training.reward_store import load_rewards
 from training.train_mle import BadConfig
 from training.train_reward import Member, RewardConfig, read_config, run, shuffled
+from training.windows import transpose_chords
 
 CONFIG = RewardConfig(
     seeds=(1,),
@@ -56,6 +58,19 @@ def test_shuffled_chords_are_not_the_own_ones_in_place():
         moved = [row for row in range(8) if wrong[row].min() // 32 == row]
         assert moved, "some are the own ones, moved"
         assert all((wrong[row][0] - chords[row][0]) % unit == 0 for row in moved)
+
+
+def test_some_wrong_chords_are_the_own_ones_in_another_key():
+    """In place and out of key, as after a jump that was not followed; rhythm has no key."""
+    chords = np.random.default_rng(1).integers(1, NUM_CHORDS + 1, (64, 32))
+    pairs = Pairs(chords * 0, chords)
+    told = {hears: shuffled(pairs, Member("discriminative", hears, 32, 8, 1), np.random.default_rng(0)) for hears in ("values", "rhythm")}
+    astray = {
+        hears: sum(any((wrong[row] == transpose_chords(chords[row], by)).all() for by in range(-6, 7) if by) for row in range(64))
+        for hears, wrong in told.items()
+    }
+    assert 5 <= astray["values"] <= 22
+    assert astray["rhythm"] == 0
 
 
 def test_no_models_is_said_in_a_sentence(tmp_path):

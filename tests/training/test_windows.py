@@ -334,6 +334,24 @@ def test_songs_jump_as_often_as_asked(jumps: float):
     assert abs(moved.mean() - jumps) < 0.08
 
 
+def test_late_chords_follow_on_a_beat_and_count_from_there_on():
+    """While the melody is in the new key and the chords are not, nothing is asked of the chords; then one is struck."""
+    heard = random_batch([song("x", 900)], np.ones(1), 200, 1, 2, silent=0.0, jumps=1.0, late=1.0)
+    plain = random_batch([song("x", 900)], np.ones(1), 200, 1, 2, silent=0.0, jumps=1.0)
+    assert (plain.chord_counts | ~plain.known)[:, 1:].all(), "chords in time always count"
+    waits = []
+    for row in np.flatnonzero(heard.known.all(axis=1)):
+        stale = np.flatnonzero(heard.known[row, 1:] & ~heard.chord_counts[row, 1:]) + 1
+        waits.append(len(stale))
+        assert np.ptp(stale) == len(stale) - 1
+        assert (stale[0] % 4, len(stale) % 4) == (0, 0)
+        new = stale[-1] + 1
+        assert 1 <= heard.next_chord[row, new] <= NUM_CHORDS
+        assert not heard.next_melody[row, stale[0]] > NUM_PITCHES, "the note is struck where the melody jumps"
+    assert set(waits) == {4, 8, 12, 16}
+    assert waits.count(4) > waits.count(16)
+
+
 def test_without_metre_nothing_tells_where_bars_begin():
     """All else is as it was."""
     with_metre = batch(1)
