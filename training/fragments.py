@@ -13,7 +13,7 @@ import numpy as np
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.tokens import NOTHING, NUM_CHORDS, STYLES
 from training.corpora import Song
-from training.windows import TRANSPOSITIONS, density_of, jumped_chords, jumped_melody, random_jump, transpose_chords, transpose_melody
+from training.windows import TRANSPOSITIONS, density_of, jumped_chords, jumped_melody, random_jumps, transpose_chords, transpose_melody
 
 FREE = -1  # in Episodes.forced: the agent chooses
 _MUST_SOUND = 0.25  # share of a fragment's frames with a note, and with a chord
@@ -32,7 +32,7 @@ class Beginnings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     silent: float = 0.35  # the agent only listens for 1 to 16 beats
     primed: float = 0.25  # the human chords sound for 4 to 12 beats, as after a warm start
-    jumps: float = 0.0  # somewhere the melody moves to another key, as players do
+    jumps: float = 0.0  # the melody moves to another key, once or more often, as players do
 
 
 class Episodes(NamedTuple):
@@ -104,9 +104,9 @@ def _episode(song: Song, frames: int, beginnings: Beginnings, rng: np.random.Gen
         chords[0] -= NUM_CHORDS
     density = density_of(chords)
     if rng.random() < beginnings.jumps:
-        at = int(rng.integers(8, frames // FRAMES_PER_BEAT - 4)) * FRAMES_PER_BEAT
-        moved = random_jump(rng)
-        melody, chords = jumped_melody(melody, at, moved), jumped_chords(chords, at, moved)
+        for beat, moved in random_jumps(rng, frames // FRAMES_PER_BEAT):
+            at = beat * FRAMES_PER_BEAT
+            melody, chords = jumped_melody(melody, at, moved), jumped_chords(chords, at, moved)
     absolute = start + np.arange(frames)
     bar_frames = song.beats_per_bar * FRAMES_PER_BEAT
     told = [value if rng.random() < share else 0 for value, share in _controls(song, density)]

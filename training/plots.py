@@ -19,11 +19,11 @@ from training.evaluate import OVERLONG_FRAMES, Curve, Kind
 
 _GREY = "#8a8f98"
 _PALE = "#c9ccd2"
-_INK = "#30343b"
+INK = "#30343b"
 _COLOURS: Mapping[Kind, Sequence[str]] = {
     "people": (_GREY,),
     "live": ("#2364aa", "#e07a1f", "#3a9d5d", "#c1292e", "#1b9aaa"),  # blue and orange first: most eyes tell them apart
-    "offline": (_INK, "#7b3f61"),
+    "offline": (INK, "#7b3f61"),
     "floor": ("#a07fb5", "#a98467", "#7f9172"),
 }
 _PANELS_PER_ROW = 2
@@ -43,10 +43,10 @@ def draw_cold_start(path: Path, panels: Mapping[str, Sequence[Curve]], about: st
     colour_of = _Colours()
     for axes, (title, curves) in zip(all_axes, panels.items(), strict=True):
         _draw_curves(axes, curves, range(len(curves[0].value)), colour_of)
-        axes.set_title(title, loc="left", fontsize=10, color=_INK)
-        axes.set_xlabel("beats since the chords began", color=_INK)
+        axes.set_title(title, loc="left", fontsize=10, color=INK)
+        axes.set_xlabel("beats since the chords began", color=INK)
     _legend(figure)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_jump(path: Path, curves: Sequence[Curve], about: str, jump: tuple[int, int]) -> None:
@@ -54,8 +54,8 @@ def draw_jump(path: Path, curves: Sequence[Curve], about: str, jump: tuple[int, 
     beat, semitones = jump
     figure, (axes,) = _canvas("Change of key: the melody jumps, and nothing announces it", about)
     _draw_curves(axes, curves, range(beat // 2, len(curves[0].value)), _Colours())
-    axes.set_xlabel("beats since the melody began", color=_INK)
-    axes.axvline(beat, color=_INK, linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_xlabel("beats since the melody began", color=INK)
+    axes.axvline(beat, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(
         f"{semitones:+d} semitones",
         (beat, 0.99),
@@ -63,12 +63,12 @@ def draw_jump(path: Path, curves: Sequence[Curve], about: str, jump: tuple[int, 
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
         va="top",
-        color=_INK,
+        color=INK,
         fontsize=9,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )
     _legend(figure)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_lengths(path: Path, human: Lengths, others: Sequence[Lengths], about: str) -> None:
@@ -82,9 +82,9 @@ def draw_lengths(path: Path, human: Lengths, others: Sequence[Lengths], about: s
         _draw_histogram(panel, human, other, colour_of(other.kind, other.name))
     for panel in panels[len(others) :]:
         panel.set_visible(False)
-    figure.supylabel("share of chords", fontsize=10, color=_INK)
-    figure.suptitle(f"How long chords last\n{about}", fontsize=10, color=_INK, x=0.01, ha="left")
-    _save(figure, path)
+    figure.supylabel("share of chords", fontsize=10, color=INK)
+    figure.suptitle(f"How long chords last\n{about}", fontsize=10, color=INK, x=0.01, ha="left")
+    save(figure, path)
 
 
 def _draw_histogram(axes: Axes, human: Lengths, other: Lengths, colour: str) -> None:
@@ -96,23 +96,23 @@ def _draw_histogram(axes: Axes, human: Lengths, other: Lengths, colour: str) -> 
     axes.bar(beats, other.shares, 0.4 / FRAMES_PER_BEAT, color=colour, label=_label(other.name, other.kind))
     axes.set_xticks([*range(1, longest + 2)], [*(str(beat) for beat in range(1, longest + 1)), f">{longest}"])
     axes.set_xlim(0, longest + 1.5)
-    axes.set_xlabel("length in beats", color=_INK)
+    axes.set_xlabel("length in beats", color=INK)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    _quiet(axes)
-    axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+    quiet(axes)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
 def _canvas(title: str, about: str, panels: int = 1) -> tuple[Figure, Sequence[Axes]]:
     """Panels side by side over one vertical axis; their titles and legend are the caller's."""
     figure = Figure(figsize=(9 if panels == 1 else 1.6 + 5 * panels, 4.6), layout="constrained")
     all_axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-    figure.suptitle(title + "\n" * panels, fontsize=12, color=_INK, x=0.01, ha="left")
+    figure.suptitle(title + "\n" * panels, fontsize=12, color=INK, x=0.01, ha="left")
     small = f"mean of {about}; bands: 95 % confidence"
     figure.text(0.01, 0.925, small, fontsize=9, color=_GREY, va="top")
-    all_axes[0].set_ylabel("note in chord (share of frames)", color=_INK)
+    all_axes[0].set_ylabel("note in chord (share of frames)", color=INK)
     for axes in all_axes:
         axes.xaxis.set_major_locator(MultipleLocator(4))
-        _quiet(axes)
+        quiet(axes)
     return figure, all_axes
 
 
@@ -141,7 +141,7 @@ def _legend(figure: Figure) -> None:
     """One for all panels, right of them; who is in several of them stands there once."""
     panels = sorted((axes.get_lines() for axes in figure.axes), key=len, reverse=True)
     lines = {str(line.get_label()): line for panel in panels for line in panel if not str(line.get_label()).startswith("_")}
-    figure.legend(lines.values(), lines.keys(), frameon=False, fontsize=9, labelcolor=_INK, loc="outside right upper")
+    figure.legend(lines.values(), lines.keys(), frameon=False, fontsize=9, labelcolor=INK, loc="outside right upper")
 
 
 class _Colours:
@@ -158,14 +158,15 @@ class _Colours:
         return self._of[name]
 
 
-def _quiet(axes: Axes) -> None:
+def quiet(axes: Axes) -> None:
     """Little ink for what is not data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_GREY)
-    axes.tick_params(colors=_INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=9)
     axes.grid(axis="y", color="#e3e5e8", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     figure.savefig(path, dpi=144, facecolor="white")

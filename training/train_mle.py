@@ -67,8 +67,8 @@ class MleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     initial: str | None = None  # checkpoint to start from, a path from where the command is run; None: random weights
     patience: int = 0  # held-out evaluations without a new best after which the run stops; 0: never
     silent: float = 0.35  # share of the windows that begin with 1 to 16 beats without chords
-    jumps: float = 0.0  # share of the windows in which the song moves to another key, as players do
-    late: float = 0.0  # share of these in which the chords follow 1 to 4 beats late
+    jumps: float = 0.0  # share of the windows in which the song moves to another key, once or more often, as players do
+    late: float = 0.0  # share of these moves which the chords follow 1 to 4 beats late
     metre: bool = True  # false: the model is not told where bars begin, to see what that is worth
 
     def __post_init__(self) -> None:
@@ -285,7 +285,7 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
         check_shippable(config.corpora)
     sides = sides_of(config, data, cache or out / "frames")
     shares = song_weights(sides.train, config.mix)
-    held_out = held_out_batches(sides.valid, config.rows, offline=config.offline, jumps=config.jumps > 0)
+    held_out = held_out_batches(sides.valid, config.rows, offline=config.offline, jumps=config.jumps > 0, late=config.late > 0)
     if not config.metre:
         held_out = [without_metre(batch) for batch in held_out]
     print(

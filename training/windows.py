@@ -76,6 +76,20 @@ def random_jump(rng: np.random.Generator) -> int:
     return int(rng.integers(1, 7)) * int(rng.choice((-1, 1)))
 
 
+def random_jumps(rng: np.random.Generator, beats: int) -> list[tuple[int, int]]:
+    """The beats of a window in which its melody moves to another key, and by how many semitones: once, or in every other window again
+    and again after 6 to 16 beats; never further than six semitones from where it began."""
+    again = rng.random() < 0.5
+    beat, away = int(rng.integers(6, 17) if again else rng.integers(8, beats - 4)), 0
+    found: list[tuple[int, int]] = []
+    while beat < beats - 4 and (again or not found):
+        moved = random_jump(rng)
+        moved = moved if abs(away + moved) <= 6 else -moved
+        found.append((beat, moved))
+        beat, away = beat + int(rng.integers(6, 17)), away + moved
+    return found
+
+
 def _jumped(values: np.ndarray, moved: np.ndarray, frame: int, count: int) -> np.ndarray:
     result = np.where(np.arange(len(values)) < frame, values, moved).astype(values.dtype)
     if frame < len(result) and result[frame] > count:
@@ -129,8 +143,8 @@ def random_batch(
     """The batch of one train step, a pure function of (seed, step): resuming needs no reader state.
 
     `weights` [songs] sum to 1. A share of the windows, `silent`, begins cold: chords are N for 1 to 16 beats and do not count there; in a
-    share, `jumps`, the whole song moves to another key somewhere, and in a share of these, `late`, the chords follow 1 to 4 beats after
-    the melody and do not count until then: so a model learns what to play when the chord that sounds is still in the old key.
+    share, `jumps`, the whole song moves to another key, once or more often, and in a share of these moves, `late`, the chords follow 1 to
+    4 beats after the melody and do not count until then: so a model learns what to play when the chord that sounds is in the old key.
     `offline`: a quarter of the windows ends early, as a melody does that is still being played.
     """
     rng = np.random.default_rng((seed, step))
@@ -144,12 +158,12 @@ def random_batch(
             length = int(rng.integers(4, WINDOW_BEATS)) * FRAMES_PER_BEAT if rng.random() < 0.25 else WINDOW_FRAMES
             struck = bool(rng.random() < 0.5)
         silence = int(rng.integers(1, 17)) * FRAMES_PER_BEAT if silent and rng.random() < silent else 0
-        stale = range(0)
+        stale: list[int] = []
         if jumps and rng.random() < jumps:
-            at = int(rng.integers(8, WINDOW_BEATS - 4)) * FRAMES_PER_BEAT
-            moved = random_jump(rng)
-            behind = int(rng.choice(_LATE_BEATS)) * FRAMES_PER_BEAT if late and rng.random() < late else 0
-            song, stale = jumped(song, start + at, moved, behind), range(at, at + behind)
+            for beat, moved in random_jumps(rng, WINDOW_BEATS):
+                at = beat * FRAMES_PER_BEAT
+                behind = int(rng.choice(_LATE_BEATS)) * FRAMES_PER_BEAT if late and rng.random() < late else 0
+                song, stale = jumped(song, start + at, moved, behind), [*stale, *range(at, at + behind)]
         span = Span(start, length, silence, struck and not silence, stale)
         semitones = int(rng.choice(TRANSPOSITIONS))
         keep = (bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.85))
@@ -163,14 +177,18 @@ def without_metre(batch: Batch) -> Batch:
     return batch._replace(place=place, next_place=next_place, beats_per_bar=beats)
 
 
-def held_out_batches(songs: Sequence[Song], rows: int, *, offline: bool = False, jumps: bool = False) -> list[Batch]:
+def held_out_batches(songs: Sequence[Song], rows: int, *, offline: bool = False, jumps: bool = False, late: bool = False) -> list[Batch]:
     """Whole held-out songs as consecutive windows in their own key, every control but the metre unspecified.
 
-    With `jumps` all windows come once more, six semitones higher from their middle on.
+    With `jumps` all windows come once more, six semitones higher from their middle on; with `late` yet once more, the chords a beat behind.
     """
     whole_songs = [(song, start) for song in songs for start in range(0, max(1, len(song.melody) - WINDOW_FRAMES // 2), WINDOW_FRAMES)]
-    moved = [(jumped(song, start + WINDOW_FRAMES // 2, 6), start) for song, start in whole_songs] if jumps else []
-    windows = [_window(song, Span(start, WINDOW_FRAMES, 0, offline), 0, keep=(False, False, True)) for song, start in whole_songs + moved]
+    middle, windows = WINDOW_FRAMES // 2, []
+    for behind in (None, *[0] * jumps, *[FRAMES_PER_BEAT] * late):
+        for song, start in whole_songs:
+            heard = song if behind is None else jumped(song, start + middle, 6, behind)
+            span = Span(start, WINDOW_FRAMES, 0, offline, range(middle, middle + (behind or 0)))
+            windows.append(_window(heard, span, 0, keep=(False, False, True)))
     groups = [windows[i : i + rows] for i in range(0, len(windows), rows)]
     whole = [group for group in groups if len(group) == rows] or groups  # one shape for all, unless there is only a smaller one
     return [Batch(*(np.stack(column) for column in zip(*group, strict=True))) for group in whole]
@@ -183,7 +201,7 @@ class Span(NamedTuple):
     frames: int  # at most; the song may end before
     silence: int  # frames in which the chords are N at first
     struck: bool = False  # a chord that runs into the window is struck at its beginning
-    stale: range = range(0)  # frames of the window whose chords do not count: they are still in the old key
+    stale: Sequence[int] = ()  # frames of the window whose chords do not count: they are still in the old key
 
 
 def _window(song: Song, span: Span, semitones: int, *, keep: tuple[bool, bool, bool]) -> tuple[np.ndarray, ...]:
@@ -197,7 +215,7 @@ def _window(song: Song, span: Span, semitones: int, *, keep: tuple[bool, bool, b
     chords = with_cold_start(chords, silence) if silence or span.struck else chords
     chords, melody = (np.pad(values, (0, WINDOW_FRAMES - length)) for values in (chords, melody))
     frames = np.arange(WINDOW_FRAMES)
-    chord_counts = (frames >= silence) & (frames < length) & ~np.isin(frames, span.stale)
+    chord_counts = (frames >= silence) & (frames < length) & ~np.isin(frames, np.array(span.stale, int))
     melody_counts = frames < length
     if orphan:  # a window that begins inside a chord: what it holds could not be known
         chord_counts[0] = False

@@ -22,13 +22,13 @@ HUMAN = plots.Lengths("human", "people", [0.0] * 8 + [0.6] + [0.0] * 7 + [0.4] +
 def words(monkeypatch):
     """All words of the figures that are saved."""
     result = []
-    save = plots._save
+    save = plots.save
 
     def saved(figure, path):
         save(figure, path)
         result.extend(text.get_text() for text in figure.findobj(Text) if text.get_visible())
 
-    monkeypatch.setattr(plots, "_save", saved)
+    monkeypatch.setattr(plots, "save", saved)
     return result
 
 
@@ -50,7 +50,7 @@ def test_the_cold_start(tmp_path, words):
 
 def test_a_name_has_one_colour_in_all_panels(tmp_path, monkeypatch):
     figures = []
-    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
     plots.draw_cold_start(tmp_path / "cold.png", {"at once": CURVES, "later": [CURVES[0], WARM, *CURVES[1:]]}, "4 songs")
     colours = [{line.get_label(): line.get_color() for line in axes.get_lines()} for axes in figures[0].axes]
     assert colours[0].items() <= colours[1].items()

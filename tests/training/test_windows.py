@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from training.windows import (
     jumped_chords,
     jumped_melody,
     random_batch,
+    random_jumps,
     song_weights,
     transpose_chords,
     transpose_melody,
@@ -273,6 +275,13 @@ def test_held_out_songs_may_come_once_more_in_another_key_from_the_middle_of_eac
     np.testing.assert_array_equal(moved[0].next_chord, plain[0].next_chord)
     np.testing.assert_array_equal(moved[1].next_chord[:, :128], plain[0].next_chord[:, :128])
     np.testing.assert_array_equal(moved[1].next_melody[:, 130:] - plain[0].next_melody[:, 130:], 6)
+    behind = held_out_batches([song("x", 512)], 2, jumps=True, late=True)
+    assert len(behind) == 3
+    np.testing.assert_array_equal(behind[2].next_melody, moved[1].next_melody)
+    np.testing.assert_array_equal(behind[2].next_chord[:, 128:132], plain[0].next_chord[:, 128:132])
+    np.testing.assert_array_equal(behind[2].next_chord[:, 133:], moved[1].next_chord[:, 133:])
+    assert not behind[2].chord_counts[:, 128:132].any()
+    assert behind[2].chord_counts[:, 132:].all()
 
 
 def offline_batch(rows: int = 200) -> Batch:
@@ -339,17 +348,33 @@ def test_late_chords_follow_on_a_beat_and_count_from_there_on():
     heard = random_batch([song("x", 900)], np.ones(1), 200, 1, 2, silent=0.0, jumps=1.0, late=1.0)
     plain = random_batch([song("x", 900)], np.ones(1), 200, 1, 2, silent=0.0, jumps=1.0)
     assert (plain.chord_counts | ~plain.known)[:, 1:].all(), "chords in time always count"
-    waits = []
+    waits, moves = [], []
     for row in np.flatnonzero(heard.known.all(axis=1)):
         stale = np.flatnonzero(heard.known[row, 1:] & ~heard.chord_counts[row, 1:]) + 1
-        waits.append(len(stale))
-        assert np.ptp(stale) == len(stale) - 1
-        assert (stale[0] % 4, len(stale) % 4) == (0, 0)
-        new = stale[-1] + 1
-        assert 1 <= heard.next_chord[row, new] <= NUM_CHORDS
-        assert not heard.next_melody[row, stale[0]] > NUM_PITCHES, "the note is struck where the melody jumps"
+        runs = np.split(stale, np.flatnonzero(np.diff(stale) > 1) + 1)
+        moves.append(len(runs))
+        for run in runs:
+            waits.append(len(run))
+            assert (run[0] % 4, len(run) % 4) == (0, 0)
+            assert 1 <= heard.next_chord[row, run[-1] + 1] <= NUM_CHORDS
+            assert not heard.next_melody[row, run[0]] > NUM_PITCHES, "the note is struck where the melody jumps"
     assert set(waits) == {4, 8, 12, 16}
     assert waits.count(4) > waits.count(16)
+    assert 0.3 < np.mean(np.array(moves) == 1) < 0.7, "half of the windows move once"
+    assert max(moves) > 3
+
+
+def test_jumps_stay_near_the_key_they_left():
+    """Every one moves, on a beat that leaves time before and after it."""
+    found = [random_jumps(np.random.default_rng(seed), 64) for seed in range(300)]
+    for jumps in found:
+        assert jumps
+        beats, moved = zip(*jumps, strict=True)
+        assert all(1 <= abs(by) <= 6 for by in moved)
+        assert np.abs(np.cumsum(moved)).max() <= 6
+        assert 6 <= beats[0] <= beats[-1] < 60
+        assert all(6 <= after - before <= 16 for before, after in itertools.pairwise(beats))
+    assert {by for jumps in found for _, by in jumps} == {*range(-6, 7)} - {0}
 
 
 def test_without_metre_nothing_tells_where_bars_begin():
