@@ -14,6 +14,7 @@ from training.evaluate import Curve, Kind, Measured
 
 COLD_START, AFTER_SILENCE, JUMP = "cold start", "after silence", "jump"
 JUMP_BEAT, JUMP_SEMITONES = 16, 6  # where and how far the melody jumps (ReaLchords, section 5.4)
+BEFORE, AFTER_A_BEAT = (8, 16), (17, 18)  # beats whose comparison says who is back within a beat
 BEGINNING = ((0, 4), (4, 8), (8, 16), (16, 32))
 SPANS = {COLD_START: BEGINNING, AFTER_SILENCE: BEGINNING, JUMP: ((8, 16), (16, 17), (17, 18), (18, 20), (20, 24), (24, 48))}  # beats
 COLUMNS = (  # field of Figures, header, decimals
@@ -85,19 +86,31 @@ def adaptation_table(report: Report) -> Table:
     """Mean note in chord of spans of beats in the short jams."""
     caption = (
         f"in beats since the chords began: with the melody (cold start, jump) or {SILENCE_BEATS} beats behind it (after silence)\n"
-        f"jump: {JUMP_SEMITONES:+d} semitones at beat {JUMP_BEAT}; live models play {report.adaptation_way}"
+        f"jump: {JUMP_SEMITONES:+d} semitones at beat {JUMP_BEAT}; back: the second beat after it, in parts of beats "
+        f"{BEFORE[0]} to {BEFORE[1]}; live models play {report.adaptation_way}"
     )
     table = _table("Note in chord by beats", caption)
     for jam, spans in SPANS.items():
         for begin, end in spans:
             table.add_column(f"{jam}\n{begin}-{end}".replace(" ", "\n"), justify="right")
+    table.add_column(f"{JUMP}\nback\n", justify="right")
     drawn = {jam: {curve.name: curve for curve in report.adaptation[jam]} for jam in SPANS}
     for name in dict.fromkeys(name for curves in drawn.values() for name in curves):
         means = [_mean(drawn[jam].get(name), span) for jam, spans in SPANS.items() for span in spans]
-        table.add_row(name, *("" if mean is None else f"{mean:.3f}" for mean in means))
+        back = recovery(drawn[JUMP].get(name))
+        table.add_row(name, *("" if mean is None else f"{mean:.3f}" for mean in means), "" if back is None else f"{back:.0%}")
     for name, (value, low, high) in report.warm_gain.items():
         table.caption = f"{table.caption}\nwarm start, {name}: first bar {value:+.3f} ({low:+.3f} to {high:+.3f})"
     return table
+
+
+def recovery(curve: Curve | None) -> float | None:
+    """How much of its level before the jump is there a beat after it: nobody who plays along can know in the first beat.
+
+    None if there is nothing to compare.
+    """
+    before, after = _mean(curve, BEFORE), _mean(curve, AFTER_A_BEAT)
+    return None if after is None or not before else after / before
 
 
 def draw(report: Report, folder: Path) -> None:

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from sideman import evaluate
 from sideman.accompany import Way
-from sideman.report import AFTER_SILENCE, COLD_START, JUMP, adaptation_table, draw, figures_table, first_ways
+from sideman.report import AFTER_SILENCE, COLD_START, JUMP, adaptation_table, draw, figures_table, first_ways, recovery
 from tests.sideman.evaluated import SONGS, toy
+from training.evaluate import Curve
 
 WAYS = [Way(0, 1.0), Way(2, 0.8), Way(2, 0.8, warm=True)]
 
@@ -97,6 +98,24 @@ def test_the_table_says_whose_chords_people_s_are(report):
 def test_names_that_are_in_one_jam_only_have_blanks_elsewhere(report):
     line = next(line for line in printed(adaptation_table(report)).splitlines() if line.startswith(" toy, warm"))
     assert len(line.split()) == 2 + 3  # two words, and three spans in which there are beats
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.9] * 8 + [0.5] * 8 + [0.0, 0.4, 1.0], 0.8),  # not the beginning, not the beat in which nobody can know
+        ([0.5] * 16 + [0.0, float("nan"), 1.0], None),
+        ([0.0] * 19, None),
+        ([0.5] * 16, None),
+    ],
+)
+def test_who_is_back_a_beat_after_the_jump(values, expected):
+    curve = Curve("a model", "live", values, values, values)
+    assert recovery(curve) == (None if expected is None else pytest.approx(expected))
+
+
+def test_nobody_who_did_not_play_is_back():
+    assert recovery(None) is None
 
 
 def test_what_the_histogram_shows(report):
