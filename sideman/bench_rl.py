@@ -13,7 +13,7 @@ import numpy as np
 from rich.table import Table
 
 from sideman.bench_training import WARM_UP_STEPS, made_up_song, matmul_gflop_per_s
-from training.fragments import random_episodes
+from training.fragments import late_lesson, random_episodes
 
 if TYPE_CHECKING:
     from training.train_rl import RlConfig
@@ -57,15 +57,18 @@ def measure(config: "RlConfig", num_steps: int) -> RlReport:
         episodes = random_episodes(
             [made_up_song()], np.ones(1), config.rows, seed=0, step=number, beginnings=config.beginnings, frames=config.frames
         )
+        lesson = None
+        if config.lesson_rows:
+            lesson = late_lesson([made_up_song()], np.ones(1), config.lesson_rows, seed=0, step=number, frames=config.frames)
         began = time.perf_counter()
         chords = jax.block_until_ready(step.play(apprentice.agent, episodes, jax.random.key(number)))
         played = time.perf_counter()
-        apprentice, _ = jax.block_until_ready(step.learn(apprentice, step.fixed, episodes, chords, 1.0))
+        apprentice, _ = jax.block_until_ready(step.learn(apprentice, step.fixed, episodes, chords, 1.0, lesson))
         if number >= WARM_UP_STEPS:
             took["rollout"] += (played - began) / num_steps
             took["update"] += (time.perf_counter() - played) / num_steps
         elif number == 0:
-            cost: Any = step.learn.lower(apprentice, step.fixed, episodes, chords, 1.0).cost_analysis()
+            cost: Any = step.learn.lower(apprentice, step.fixed, episodes, chords, 1.0, lesson).cost_analysis()
             update_flop = cost["flops"] / 1e9
     rate = matmul_gflop_per_s()
     return RlReport(

@@ -13,7 +13,16 @@ import numpy as np
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.tokens import NOTHING, NUM_CHORDS, STYLES
 from training.corpora import Song
-from training.windows import TRANSPOSITIONS, density_of, jumped_chords, jumped_melody, random_jumps, transpose_chords, transpose_melody
+from training.windows import (
+    LATE_BEATS,
+    TRANSPOSITIONS,
+    density_of,
+    jumped_chords,
+    jumped_melody,
+    random_jumps,
+    transpose_chords,
+    transpose_melody,
+)
 
 FREE = -1  # in Episodes.forced: the agent chooses
 _MUST_SOUND = 0.25  # share of a fragment's frames with a note, and with a chord
@@ -47,6 +56,14 @@ class Episodes(NamedTuple):
     style: Any  # int32 [B]
     beats_per_bar: Any  # int32 [B]; 0: the agent is not told
     bar_frames: Any  # int32 [B]
+
+
+class Lesson(NamedTuple):
+    """Melodies that move to another key, people's chords that follow late, and where these do: what to play when one is behind."""
+
+    episodes: Episodes
+    chords: Any  # int32 [B, T] chord values
+    answers: Any  # bool [B, T] the first frames in the new key
 
 
 def long_enough(songs: Sequence[Song], frames: int = WINDOW_FRAMES) -> list[Song]:
@@ -93,6 +110,25 @@ def random_episodes(
     rng = np.random.default_rng((seed, step))
     rows_of = [_episode(songs[index], frames, beginnings, rng) for index in rng.choice(len(songs), rows, p=weights)]
     return Episodes(*(np.stack(column).astype(np.int32) for column in zip(*rows_of, strict=True)))
+
+
+def late_lesson(songs: Sequence[Song], weights: np.ndarray, rows: int, *, seed: int, step: int, frames: int = WINDOW_FRAMES) -> Lesson:
+    """The lesson of one RL step: every melody moves, and its chords follow 1 to 4 beats later, struck on the beat."""
+    rng = np.random.default_rng((seed, step, frames))
+    episodes, chords, answers = [], [], []
+    for index in rng.choice(len(songs), rows, p=weights):
+        row = Episodes(*_episode(songs[index], frames, Beginnings(0.0, 0.0, 0.0), rng))
+        melody, late, answered = row.melody, row.human, np.zeros(frames, bool)
+        for beat, moved in random_jumps(rng, frames // FRAMES_PER_BEAT):
+            behind = beat + int(rng.choice(LATE_BEATS))
+            melody = jumped_melody(melody, beat * FRAMES_PER_BEAT, moved)
+            late = jumped_chords(late, behind * FRAMES_PER_BEAT, moved)
+            answered[behind * FRAMES_PER_BEAT] = late[behind * FRAMES_PER_BEAT] != NOTHING
+        episodes.append(row._replace(melody=melody))
+        chords.append(late)
+        answers.append(answered)
+    columns = (np.stack(column).astype(np.int32) for column in zip(*episodes, strict=True))
+    return Lesson(Episodes(*columns), np.stack(chords).astype(np.int32), np.stack(answers))
 
 
 def _episode(song: Song, frames: int, beginnings: Beginnings, rng: np.random.Generator) -> tuple[np.ndarray, ...]:

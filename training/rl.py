@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 from inference.model import Decoder
 from schema.tokens import HOLD_ACTION, NOTHING, NUM_PITCHES
 from training.episodes import actions_of, before, judge, play
-from training.fragments import FREE, Episodes
+from training.fragments import FREE, Episodes, Lesson
 from training.losses import advantages, allow, cross_entropy, divergence, entropy, mean_over
 from training.reward_models import Discriminative
 from training.rewards import Ear, earned, fooled, placed
@@ -42,6 +42,7 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teacher_steps: int
     entropy_weight: float
     melody_weight: float
+    lesson_weight: float = 0.0  # of what people would play to a melody that has moved while the chords are behind, nats an answer
     average: float = 0.0  # of the published weights: how much of their mean so far stays in a step; 0: they are the last step's
     adversary_weight: float = 0.0
     adversary_learning_rate: float = 3e-4
@@ -94,6 +95,7 @@ class Told(NamedTuple):
     value_loss: Array
     explained: Array  # share of the returns' variance that the critic told
     melody_loss: Array
+    lesson: Array  # nats an answer; 0 without one
 
 
 class Step:
@@ -129,7 +131,13 @@ class Step:
         self.tell_apart = jax.jit(self._tell_apart)
 
     def _learn(
-        self, apprentice: Apprentice, fixed: Fixed, episodes: Episodes, chords: Int[Array, "B T"], teacher: Float[Array, ""]
+        self,
+        apprentice: Apprentice,
+        fixed: Fixed,
+        episodes: Episodes,
+        chords: Int[Array, "B T"],
+        teacher: Float[Array, ""],
+        lesson: Lesson | None = None,
     ) -> tuple[Apprentice, Told]:
         free = episodes.forced == FREE
         ears = [ear._replace(weights=weights) for ear, weights in zip(self._ears, fixed.ears, strict=True)]
@@ -153,12 +161,14 @@ class Step:
             spread = mean_over(entropy(mine.log_p), free)
             value_loss = jnp.square(value - jax.lax.stop_gradient(target)).mean()
             heard = _melody_loss(agent, mine.hidden, episodes, chords)
+            answered = jnp.zeros(()) if lesson is None else _lesson_loss(agent, lesson)
             told = self.learning
             policy = -gain + teacher * apart - told.entropy_weight * spread + told.melody_weight * heard
+            policy += told.lesson_weight * answered
             explained = 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-6)
-            return policy + value_loss, (apart, spread, value_loss, explained, heard)
+            return policy + value_loss, (apart, spread, value_loss, explained, heard, answered)
 
-        gradients, (apart, spread, value_loss, explained, heard) = jax.grad(objective, has_aux=True)((apprentice.agent, apprentice.critic))
+        gradients, found = jax.grad(objective, has_aux=True)((apprentice.agent, apprentice.critic))
         agent_updates, agent_moments = self._optimiser.update(gradients[0], apprentice.moments[0], apprentice.agent)
         critic_updates, critic_moments = self._critic_optimiser.update(gradients[1], apprentice.moments[1], apprentice.critic)
         agent = optax.apply_updates(apprentice.agent, agent_updates)
@@ -169,7 +179,7 @@ class Step:
             moments=(agent_moments, critic_moments, *apprentice.moments[2:]),
         )
         ears_told, rules_told = ({name: v.mean() for name, v in parts.items()} for parts in (got.ears, got.rules))
-        return learnt, Told(reward.sum(axis=1).mean(), ears_told, rules_told, passed, apart, spread, value_loss, explained, heard)
+        return learnt, Told(reward.sum(axis=1).mean(), ears_told, rules_told, passed, *found)
 
     def _tell_apart(self, apprentice: Apprentice, chords: Int[Array, "B T"], human: Int[Array, "B T"], key: Array) -> Apprentice:
         """The adversary learns to tell the agent's chords from people's, its labels smoothed by .1 (GAPT, appendix)."""
@@ -192,6 +202,13 @@ def _normal(advantage: Float[Array, "B T"], free: Bool[Array, "B T"]) -> Float[A
     mean = mean_over(advantage, free)
     deviation = jnp.sqrt(mean_over(jnp.square(advantage - mean), free))
     return (advantage - mean) / (deviation + 1e-6)
+
+
+def _lesson_loss(agent: Decoder, lesson: Lesson) -> Float[Array, ""]:
+    """Of the chords with which people's chords answer a move."""
+    log_p = judge(agent, lesson.episodes, lesson.chords).log_p
+    chosen = jnp.take_along_axis(log_p, actions_of(lesson.chords)[..., None], axis=-1)[..., 0]
+    return -mean_over(jnp.where(lesson.answers, chosen, 0.0), lesson.answers)
 
 
 def _melody_loss(agent: Decoder, hidden: Float[Array, "B T E"], episodes: Episodes, chords: Int[Array, "B T"]) -> Float[Array, ""]:

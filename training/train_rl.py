@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import msgspec
@@ -27,7 +27,7 @@ from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, Manifest, ModelSizes
 from training.corpora import CorpusProblem, check_shippable
 from training.evaluate import Accompanied, figures
-from training.fragments import FREE, Beginnings, Episodes, long_enough, random_episodes
+from training.fragments import FREE, Beginnings, Episodes, Lesson, late_lesson, long_enough, random_episodes
 from training.frames import Pop909Chords
 from training.reward_models import Discriminative, RewardSizes, build_reward
 from training.reward_store import Learnt, load_rewards
@@ -74,6 +74,14 @@ class RlConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     apart: tuple[str, ...]
     mix: dict[str, float]
     frames: int = WINDOW_FRAMES
+    lesson_rows: int = 0  # melodies of a step that move away from their chords; they count `learning.lesson_weight`
+
+
+class Batch(NamedTuple):
+    """What one step learns from."""
+
+    episodes: Episodes
+    lesson: Lesson | None
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -214,18 +222,18 @@ def run(config: RlConfig, data: Path, rewards: Path, out: Path, *, cache: Path |
     done, apprentice = keeper.resume(step.fresh)
     print(f"{len(songs)} songs, {len(ears)} ears, from step {done} of {config.steps}", flush=True)
 
-    def episodes_of(number: int) -> Episodes:
-        return random_episodes(
-            songs, shares, config.rows, seed=config.seed, step=number, beginnings=config.beginnings, frames=config.frames
-        )
+    def batch_of(number: int) -> Batch:
+        place = {"seed": config.seed, "step": number, "frames": config.frames}
+        lesson = late_lesson(songs, shares, config.lesson_rows, **place) if config.lesson_rows else None
+        return Batch(random_episodes(songs, shares, config.rows, beginnings=config.beginnings, **place), lesson)
 
-    with closing(prepared(episodes_of, range(done + 1, config.steps + 1))) as batches:
+    with closing(prepared(batch_of, range(done + 1, config.steps + 1))) as batches:
         learn(config, step, apprentice, (keeper, out), enumerate(batches, done + 1))
     keeper.finish()
 
 
 def learn(
-    config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Keeper, Path], batches: Iterable[tuple[int, Episodes]]
+    config: RlConfig, step: Step, apprentice: Apprentice, places: tuple[Keeper, Path], batches: Iterable[tuple[int, Batch]]
 ) -> Apprentice:
     """All steps that are left."""
     keeper, out = places
@@ -237,14 +245,15 @@ def learn(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, refresh_per_second=0.2) as progress, (out / CURVES_NAME).open("a") as curves:
         task = progress.add_task(config.name, total=config.steps)
-        for number, episodes in batches:
+        for number, (episodes, lesson) in batches:
             key = jax.random.fold_in(jax.random.key(config.seed), number)
             at = time.perf_counter()
             chords = jax.block_until_ready(step.play(apprentice.agent, episodes, key))
             rollout_s += time.perf_counter() - at
             if step.fresh.adversary is not None and due(number, recent):
                 apprentice = step.tell_apart(apprentice, chords, episodes.human, key)
-            apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, teacher_weight(config.learning, number))
+            weight = teacher_weight(config.learning, number)
+            apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, weight, lesson)
             since.append(flat(told))
             recent.append(since[-1]["adversary"])
             heard += heard_from(episodes, np.asarray(chords))

@@ -17,7 +17,7 @@ from training.corpora import Song
 # Beats per chord change from which a window counts as sparse, calm, medium, lively; below the last it is busy.
 DENSITY_EDGES = (5.0, 3.5, 2.5, 1.75)
 TRANSPOSITIONS = range(-6, 6)
-_LATE_BEATS = (1, 1, 1, 2, 2, 3, 4)  # after which chords that are late follow a melody into its new key
+LATE_BEATS = (1, 1, 1, 2, 2, 3, 4)  # after which chords that are late follow a melody into its new key
 
 
 class Batch(NamedTuple):
@@ -162,7 +162,7 @@ def random_batch(
         if jumps and rng.random() < jumps:
             for beat, moved in random_jumps(rng, WINDOW_BEATS):
                 at = beat * FRAMES_PER_BEAT
-                behind = int(rng.choice(_LATE_BEATS)) * FRAMES_PER_BEAT if late and rng.random() < late else 0
+                behind = int(rng.choice(LATE_BEATS)) * FRAMES_PER_BEAT if late and rng.random() < late else 0
                 song, stale = jumped(song, start + at, moved, behind), [*stale, *range(at, at + behind)]
         span = Span(start, length, silence, struck and not silence, stale)
         semitones = int(rng.choice(TRANSPOSITIONS))

@@ -5,7 +5,7 @@ import pytest
 
 from schema.tokens import NOTHING, NUM_CHORDS, first_break
 from tests.sideman.evaluated import song
-from training.fragments import FREE, Beginnings, held_out_pairs, long_enough, random_episodes, random_pairs
+from training.fragments import FREE, Beginnings, held_out_pairs, late_lesson, long_enough, random_episodes, random_pairs
 
 SONGS = [song("a", frames=400), song("b", frames=320, pitch=64, beats_per_bar=3)]
 EVEN = np.full(2, 0.5)
@@ -77,3 +77,30 @@ def test_a_jump_moves_melody_and_chords_to_another_key_for_good():
     keys = [np.unique((row - 1) % NUM_CHORDS // (NUM_CHORDS // 12) % 12).size for row in jumping.human]
     assert np.mean(keys) > 2, "two chords in one key, and again in another"
     assert all(first_break(row.tolist(), NUM_CHORDS) is None for row in jumping.human)
+
+
+def test_a_lesson_is_in_one_key_until_the_chords_answer_in_the_other():
+    """The melody has moved by 1 to 4 beats before; an answer is struck on a beat, and all that is between is as people wrote it."""
+    lesson = late_lesson(SONGS, EVEN, 40, seed=1, step=1)
+    waits = set()
+    for melody, chords, answers in zip(lesson.episodes.melody, lesson.chords, lesson.answers, strict=True):
+        at = np.flatnonzero(answers)
+        assert len(at)
+        assert (at % 4 == 0).all()
+        assert all(1 <= chord <= NUM_CHORDS for chord in chords[at])
+        assert first_break(chords.tolist(), NUM_CHORDS) is None
+        beats = (melody[::4] - 1) % 128
+        scales = (beats - (np.arange(64) + phase) % 5 for phase in range(5))
+        key = next(scale for scale in scales if len(set(scale[:6].tolist())) == 1)  # the tune's five notes, wherever it was cut
+        moves = np.flatnonzero(np.diff(key)) + 1
+        assert len(moves) == len(at)
+        waits |= {*(at // 4 - moves).tolist()}
+    assert waits == {1, 2, 3, 4}
+    assert lesson.episodes.human.shape == lesson.chords.shape
+    assert (lesson.episodes.forced == FREE).all()
+
+
+def test_lessons_are_the_same_for_the_same_step():
+    one, again, other = (late_lesson(SONGS, EVEN, 4, seed=1, step=step) for step in (1, 1, 2))
+    np.testing.assert_array_equal(one.chords, again.chords)
+    assert (one.chords != other.chords).any()

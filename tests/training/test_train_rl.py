@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from schema.tokens import NOTHING
+from schema.tokens import NOTHING, NUM_CHORDS
 from tests.tiny import OFFLINE_SIZES, SIZES, model_of, tiny_weights, write_tiny_checkpoint
 from tests.tiny_corpus import write_tiny_corpus
 from tests.training.test_train_reward import CONFIG as REWARDS
 from training import train_reward
 from training.corpora import CorpusProblem
-from training.fragments import FREE, Beginnings, Episodes
+from training.fragments import FREE, Beginnings, Episodes, Lesson
 from training.publish import recipe_of
 from training.reward_models import Discriminative, RewardSizes, build_reward
 from training.reward_store import load_rewards
@@ -58,6 +58,7 @@ def config_of(folder: Path) -> RlConfig:
         apart=(),
         mix={"pop909": 1.0},
         frames=64,
+        lesson_rows=2,
     )
 
 
@@ -122,6 +123,23 @@ def test_the_teacher_alone_draws_the_agent_to_itself():
         apprentice, told = step.learn(apprentice, step.fixed, episodes, chords, learning.teacher_weight)
         apart.append(float(told.divergence))
     assert np.mean(apart[-5:]) < 0.8 * np.mean(apart[:5])
+
+
+def test_a_lesson_is_learnt():
+    """What is to be answered becomes likelier where it is asked for; without a weight it is told, and nothing comes of it."""
+    episodes = easy_episodes()
+    chords = jnp.where(jnp.arange(32) < 8, 1, 1 + NUM_CHORDS) * jnp.ones((8, 1), jnp.int32)
+    chords = chords.at[:, 20].set(40).at[:, 21:].set(40 + NUM_CHORDS)
+    lesson = Lesson(episodes, chords, jnp.zeros((8, 32), bool).at[:, 20].set(True))
+    for weight, learnt in ((0.0, False), (1.0, True)):
+        learning = msgspec.structs.replace(LEARNING, lesson_weight=weight, teacher_weight=0.0, learning_rate=3e-3)
+        step = Step(learning, model_of(tiny_weights(1)), model_of(tiny_weights(sizes=OFFLINE_SIZES), OFFLINE_SIZES), [], {}, seed=0)
+        apprentice, told = step.fresh, []
+        for number in range(20):
+            played = step.play(apprentice.agent, episodes, jax.random.key(number))
+            apprentice, said = step.learn(apprentice, step.fixed, episodes, played, 0.0, lesson)
+            told.append(float(said.lesson))
+        assert (told[-1] < 0.5 * told[0]) is learnt
 
 
 @pytest.mark.parametrize("average", [0.0, 0.75])
