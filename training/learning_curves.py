@@ -99,7 +99,7 @@ def _panel(axes: Axes, steps: Sequence[int], lines: Mapping[str, list[float]]) -
         axes.plot(steps, smoothed(values), color=colour, linewidth=1.8, label=name)
     plots.quiet(axes)
     if len(lines) > 1:
-        axes.legend(frameon=False, fontsize=8, labelcolor=plots.INK, ncols=2)
+        axes.legend(fontsize=8, labelcolor=plots.INK, ncols=2, edgecolor="none", framealpha=0.75)
 
 
 def main() -> None:
