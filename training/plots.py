@@ -1,7 +1,7 @@
 """Pictures of an evaluation as PNG files: note in chord by beat, after a cold start and around a jump, and chord lengths. Shell.
 
 They show what `training.evaluate` computed. The human chords are always grey, floors are thin and dashed, live models bold with their
-bands; models that hear all of the melody are dotted and dark: what playing along could reach at best.
+bands, their warm starts dashed; models that hear all of the melody are dotted and dark: what playing along could reach at best.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ _COLOURS: Mapping[Kind, Sequence[str]] = {
     "floor": ("#a07fb5", "#a98467", "#7f9172"),
 }
 _PANELS_PER_ROW = 2
+_WARM = ", warm"  # how the name of a warm start ends: a dashed line beside its model's
 
 
 class Lengths(NamedTuple):
@@ -126,6 +127,8 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], beats: range, colour_of: "
             axes.plot(at, value, color=colour, linewidth=1.2, linestyle=(0, (5, 2)), label=label, clip_on=False)
         elif drawn.kind == "offline":
             axes.plot(at, value, color=colour, linewidth=1.8, linestyle=(0, (1, 1)), label=label, clip_on=False)
+        elif drawn.name.endswith(_WARM):
+            axes.plot(at, value, color=colour, linewidth=1.4, linestyle=(0, (4, 1.5)), label=label, clip_on=False, zorder=3)
         else:
             axes.fill_between(at, low, high, color=colour, alpha=0.14, linewidth=0)
             axes.plot(at, value, color=colour, linewidth=2, marker="o", markersize=3.5, label=label, clip_on=False, zorder=3)
@@ -145,7 +148,7 @@ def _legend(figure: Figure) -> None:
 
 
 class _Colours:
-    """A colour for each name, the same in every panel of a picture."""
+    """A colour for each name, the same in every panel of a picture, and for its warm start."""
 
     def __init__(self) -> None:
         self._left: dict[Kind, Iterator[str]] = {kind: cycle(colours) for kind, colours in _COLOURS.items()}
@@ -153,9 +156,10 @@ class _Colours:
 
     def __call__(self, kind: Kind, name: str) -> str:
         """The name's own, or the next of its kind."""
-        if name not in self._of:
-            self._of[name] = next(self._left[kind])
-        return self._of[name]
+        model = name.removesuffix(_WARM)
+        if model not in self._of:
+            self._of[model] = next(self._left[kind])
+        return self._of[model]
 
 
 def quiet(axes: Axes) -> None:
