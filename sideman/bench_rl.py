@@ -13,7 +13,6 @@ import numpy as np
 from rich.table import Table
 
 from sideman.bench_training import WARM_UP_STEPS, made_up_song, matmul_gflop_per_s
-from training.fragments import late_lesson, random_episodes
 
 if TYPE_CHECKING:
     from training.train_rl import RlConfig
@@ -39,7 +38,7 @@ def measure(config: "RlConfig", num_steps: int) -> RlReport:
     from training.reward_models import RewardSizes, build_reward
     from training.reward_store import Learnt, RewardReport
     from training.rl import Step
-    from training.train_rl import ears_of, network
+    from training.train_rl import batch_of, ears_of, network
 
     sizes = RewardSizes()
     lengths = [("values", frames) for frames in config.ears.frames] + [("rhythm", config.frames)]
@@ -54,12 +53,7 @@ def measure(config: "RlConfig", num_steps: int) -> RlReport:
     apprentice, took = step.fresh, {"rollout": 0.0, "update": 0.0}
     update_flop = 0.0
     for number in range(WARM_UP_STEPS + num_steps):
-        episodes = random_episodes(
-            [made_up_song()], np.ones(1), config.rows, seed=0, step=number, beginnings=config.beginnings, frames=config.frames
-        )
-        lesson = None
-        if config.lesson_rows:
-            lesson = late_lesson([made_up_song()], np.ones(1), config.lesson_rows, seed=0, step=number, frames=config.frames)
+        episodes, lesson = batch_of(config, [made_up_song()], np.ones(1), number)
         began = time.perf_counter()
         chords = jax.block_until_ready(step.play(apprentice.agent, episodes, jax.random.key(number)))
         played = time.perf_counter()

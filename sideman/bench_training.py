@@ -33,7 +33,7 @@ from schema.manifest import DamagedCheckpoint, ModelSizes
 from schema.tokens import NUM_CHORDS, NUM_PITCHES
 from training.corpora import CORPORA, CorpusProblem, Song
 from training.frames import cached_songs
-from training.windows import Batch, random_batch, song_weights, without_metre
+from training.windows import Batch, song_weights
 
 if TYPE_CHECKING:
     from training.train_mle import MleConfig
@@ -86,7 +86,7 @@ def made_up_song(frames: int = 16 * WINDOW_FRAMES) -> Song:
 def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingReport:
     """Train for some steps from random weights. Raises CorpusProblem."""
     from training.sides import sides_of
-    from training.train_mle import Clock, Trainer, losses_of, prepared
+    from training.train_mle import Clock, Trainer, batch_of, losses_of, prepared
 
     songs, conversion_s = [made_up_song()], {}
     if data is not None:
@@ -97,19 +97,7 @@ def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingR
             songs = sides_of(config, data, Path(folder)).train
     shares = song_weights(songs, config.mix if data else None)
 
-    def batch_of(step: int) -> Batch:
-        batch = random_batch(
-            songs,
-            shares,
-            config.rows,
-            config.seed,
-            step,
-            offline=config.offline,
-            silent=config.silent,
-            jumps=config.jumps,
-            late=config.late,
-        )
-        return batch if config.metre else without_metre(batch)
+    made = partial(batch_of, config, songs, shares)
 
     def objective(weights: Any, batch: Batch) -> Any:
         losses = losses_of(graph, weights, batch, jax.random.key(0))
@@ -117,11 +105,11 @@ def measure(config: "MleConfig", data: Path | None, num_steps: int) -> TrainingR
 
     graph, weights = nnx.split(build(config.sizes, config.seed))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(weights))
-    cost: Any = jax.jit(jax.grad(objective)).lower(weights, batch_of(0)).cost_analysis()
-    rate, batch_s = matmul_gflop_per_s(), best_s(lambda: batch_of(0))
+    cost: Any = jax.jit(jax.grad(objective)).lower(weights, made(0)).cost_analysis()
+    rate, batch_s = matmul_gflop_per_s(), best_s(lambda: made(0))
     trainer, clock = Trainer(config, []), Clock()
     trainee = trainer.fresh()
-    with closing(prepared(batch_of, range(WARM_UP_STEPS + num_steps))) as batches:
+    with closing(prepared(made, range(WARM_UP_STEPS + num_steps))) as batches:
         for step in range(WARM_UP_STEPS + num_steps):
             trainer.step(trainee, batches, clock if step >= WARM_UP_STEPS else Clock())
     return TrainingReport(

@@ -14,9 +14,9 @@ from training.evaluate import Curve, Kind, Measured
 
 COLD_START, AFTER_SILENCE, JUMP = "cold start", "after silence", "jump"
 JUMP_BEAT, JUMP_SEMITONES = 16, 6  # where and how far the melody jumps (ReaLchords, section 5.4)
-BEFORE, AFTER_A_BEAT = (8, 16), (17, 18)  # beats whose comparison says who is back within a beat
+BEFORE, AFTER_A_BEAT = (JUMP_BEAT // 2, JUMP_BEAT), (JUMP_BEAT + 1, JUMP_BEAT + 2)  # beats whose comparison says who is back within a beat
 BEGINNING = ((0, 4), (4, 8), (8, 16), (16, 32))
-SPANS = {COLD_START: BEGINNING, AFTER_SILENCE: BEGINNING, JUMP: ((8, 16), (16, 17), (17, 18), (18, 20), (20, 24), (24, 48))}  # beats
+SPANS = {COLD_START: BEGINNING, AFTER_SILENCE: BEGINNING, JUMP: (BEFORE, (16, 17), AFTER_A_BEAT, (18, 20), (20, 24), (24, 48))}  # beats
 COLUMNS = (  # field of Figures, header, decimals
     ("note_in_chord", "NiC\npooled", 3),
     ("note_in_chord_by_song", "NiC by\nsong", 3),

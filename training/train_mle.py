@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ from schema.engine_messages import OFFLINE
 from schema.grid import WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, ModelSizes
 from schema.tokens import NOTHING
-from training.corpora import CORPORA, CorpusProblem, check_shippable
+from training.corpora import CORPORA, CorpusProblem, Song, check_shippable
 from training.frames import Pop909Chords
 from training.losses import Losses, allow, cross_entropy
 from training.sides import sides_of
@@ -151,6 +152,13 @@ def initial_weights(config: MleConfig, weights: Any, *, allow_unshippable: bool)
     nnx.replace_by_pure_dict(weights, {**nnx.to_pure_dict(weights), **found})
     print(f"starting from {config.initial} ({manifest.model}, step {manifest.step})")
     return weights
+
+
+def batch_of(config: MleConfig, songs: Sequence[Song], weights: np.ndarray, step: int) -> Batch:
+    """The batch of one train step of a config; `weights` [songs] as `random_batch` wants them."""
+    shares = {"silent": config.silent, "jumps": config.jumps, "late": config.late}
+    batch = random_batch(songs, weights, config.rows, config.seed, step, offline=config.offline, **shares)
+    return batch if config.metre else without_metre(batch)
 
 
 def prepared(make: Callable[[int], T], steps: Iterable[int]) -> Generator[T, None, None]:
@@ -304,21 +312,7 @@ def run(config: MleConfig, data: Path, out: Path, *, cache: Path | None = None, 
         keeper.keep_if_best(trainee, float(scores.chord))
     steps = range(trainee.step + 1, config.steps + 1)
 
-    def batch_of(step: int) -> Batch:
-        batch = random_batch(
-            sides.train,
-            shares,
-            config.rows,
-            config.seed,
-            step,
-            offline=config.offline,
-            silent=config.silent,
-            jumps=config.jumps,
-            late=config.late,
-        )
-        return batch if config.metre else without_metre(batch)
-
-    with closing(prepared(batch_of, steps)) as batches:
+    with closing(prepared(partial(batch_of, config, sides.train, shares), steps)) as batches:
         train(trainer, trainee, keeper, batches)
     keeper.finish()
 

@@ -11,6 +11,7 @@ import tomllib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from inference.checkpoints import load
 from inference.model import Decoder, build
 from schema.grid import FRAMES_PER_BEAT, WINDOW_FRAMES
 from schema.manifest import DamagedCheckpoint, Manifest, ModelSizes
-from training.corpora import CorpusProblem, check_shippable
+from training.corpora import CorpusProblem, Song, check_shippable
 from training.evaluate import Accompanied, figures
 from training.fragments import FREE, Beginnings, Episodes, Lesson, late_lesson, long_enough, random_episodes
 from training.frames import Pop909Chords
@@ -222,14 +223,16 @@ def run(config: RlConfig, data: Path, rewards: Path, out: Path, *, cache: Path |
     done, apprentice = keeper.resume(step.fresh)
     print(f"{len(songs)} songs, {len(ears)} ears, from step {done} of {config.steps}", flush=True)
 
-    def batch_of(number: int) -> Batch:
-        place = {"seed": config.seed, "step": number, "frames": config.frames}
-        lesson = late_lesson(songs, shares, config.lesson_rows, **place) if config.lesson_rows else None
-        return Batch(random_episodes(songs, shares, config.rows, beginnings=config.beginnings, **place), lesson)
-
-    with closing(prepared(batch_of, range(done + 1, config.steps + 1))) as batches:
+    with closing(prepared(partial(batch_of, config, songs, shares), range(done + 1, config.steps + 1))) as batches:
         learn(config, step, apprentice, (keeper, out), enumerate(batches, done + 1))
     keeper.finish()
+
+
+def batch_of(config: RlConfig, songs: Sequence[Song], weights: np.ndarray, step: int) -> Batch:
+    """What one step of a config learns from; `weights` [songs] sum to 1, all songs are long enough."""
+    place = {"seed": config.seed, "step": step, "frames": config.frames}
+    lesson = late_lesson(songs, weights, config.lesson_rows, **place) if config.lesson_rows else None
+    return Batch(random_episodes(songs, weights, config.rows, beginnings=config.beginnings, **place), lesson)
 
 
 def learn(
